@@ -11,6 +11,9 @@ let strict: [SwiftSetting] = [
     .strictMemorySafety(),
     .treatAllWarnings(as: .error),
 ]
+let strictC: [CSetting] = [.enableWarning("all"), .treatAllWarnings(as: .error)]
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
 let testing: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -30,12 +33,20 @@ func tests(of name: String, _ dependencies: Target.Dependency...) -> Target {
 
 let package = Package(
     name: "Ferry",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
     targets: [
+        // 0: what C has and Swift cannot import by itself
+        .target(name: "CLinux", cSettings: strictC),
+
         // 1: the kernel's calls, the pure model, the text format
+        floor("SystemCalls", "CLinux", system),
         floor("MigrationModel"),
 
         // 7: the only place that knows every module
         tests(of: "MigrationModel"),
+        tests(of: "SystemCalls", system),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu2x

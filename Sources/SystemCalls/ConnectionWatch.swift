@@ -1,0 +1,53 @@
+public import SystemPackage
+
+/// Tells whether the peer of a connection is still there, for a thread that works for it.
+///
+/// A peer that has closed its sending half counts as gone: a client that waits for an answer keeps
+/// both halves open.
+public struct ConnectionWatch: Sendable {
+    private let socket: FileDescriptor?
+
+    /// How long a wait may go on before the connection is looked at again.
+    public static let interval = Duration.milliseconds(500)
+
+    /// Watches a connection for as long as its owner keeps it open.
+    public init(_ socket: FileDescriptor) {
+        self.socket = socket
+    }
+
+    private init() {
+        socket = nil
+    }
+
+    /// Watches nothing: for work that no connection waits for.
+    public static let none = ConnectionWatch()
+
+    /// Why a wait ended.
+    public enum Wake: Sendable {
+        /// The event was signalled.
+        case event
+        /// The peer has gone.
+        case gone
+        /// Nothing happened.
+        case timeout
+    }
+
+    /// Waits for an event, the peer's disappearance or the end of a time, and clears the event.
+    ///
+    /// Corresponds to poll(2).
+    public func wait(for event: EventDescriptor, timeout: Duration) -> Wake {
+        var entries = [PollEntry(event.borrowed, .readable)]
+        if let socket { entries.append(PollEntry(socket, .peerClosed)) }
+        guard poll(&entries, timeout: timeout) else { return .timeout }
+        if entries.count > 1 && !entries[1].seen.isEmpty { return .gone }
+        event.clear()
+        return .event
+    }
+
+    /// The peer has gone. Never blocks.
+    public var isGone: Bool {
+        guard let socket else { return false }
+        var entries = [PollEntry(socket, .peerClosed)]
+        return poll(&entries, timeout: .zero)
+    }
+}

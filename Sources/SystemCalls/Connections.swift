@@ -1,0 +1,69 @@
+internal import Glibc
+public import SystemPackage
+
+extension OwnedFileDescriptor {
+    /// What has arrived on a connection, up to so many bytes, without taking it; none at its end,
+    /// nil if nothing is there yet.
+    ///
+    /// Corresponds to recv(2) with `MSG_PEEK`. Never blocks.
+    public func peek(upTo count: Int) throws(Errno) -> [UInt8]? {
+        try receive(upTo: count, CInt(MSG_PEEK | MSG_DONTWAIT))
+    }
+
+    /// Takes what has arrived on a connection, up to so many bytes; nil if nothing is there yet.
+    ///
+    /// Corresponds to recv(2). Never blocks.
+    public func takeArrived(upTo count: Int) throws(Errno) -> [UInt8]? {
+        try receive(upTo: count, CInt(MSG_DONTWAIT))
+    }
+
+    /// Sends what the connection takes at once.
+    ///
+    /// Corresponds to send(2). Never blocks; a peer that has gone is an error, not a signal.
+    public func sendNow(_ bytes: [UInt8]) {
+        let number = self.number
+        _ = unsafe bytes.withUnsafeBytes {
+            unsafe send(
+                number, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT | MSG_NOSIGNAL))
+        }
+    }
+
+    /// Has the kernel find out that a silent peer is dead, within about half a minute.
+    ///
+    /// Corresponds to tcp(7), `TCP_KEEPIDLE`; no more than a wish on a Unix socket.
+    public func keepAlive() {
+        let options: [(CInt, CInt, CInt)] = [
+            (SOL_SOCKET, SO_KEEPALIVE, 1), (CInt(IPPROTO_TCP), TCP_KEEPIDLE, 15),
+            (CInt(IPPROTO_TCP), TCP_KEEPINTVL, 5), (CInt(IPPROTO_TCP), TCP_KEEPCNT, 3),
+        ]
+        for (level, name, value) in options {
+            var value = value
+            let size = socklen_t(MemoryLayout<CInt>.size)
+            _ = unsafe setsockopt(number, level, name, &value, size)
+        }
+    }
+
+    private func receive(upTo count: Int, _ flags: CInt) throws(Errno) -> [UInt8]? {
+        let number = self.number
+        var bytes = [UInt8](repeating: 0, count: count)
+        do throws(Errno) {
+            let used = try call {
+                unsafe bytes.withUnsafeMutableBytes {
+                    unsafe recv(number, $0.baseAddress, $0.count, flags)
+                }
+            }
+            return Array(bytes[..<used])
+        } catch .resourceTemporarilyUnavailable {
+            return nil
+        } catch {
+            throw error
+        }
+    }
+}
+
+/// Ends both directions of a connection that somebody else owns and will close.
+///
+/// Corresponds to shutdown(2).
+public func shutDown(_ connection: FileDescriptor) {
+    _ = shutdown(connection.rawValue, CInt(SHUT_RDWR))
+}

@@ -39,14 +39,18 @@ let package = Package(
     targets: [
         // 0: what C has and Swift cannot import by itself
         .target(name: "CLinux", cSettings: strictC),
+        .systemLibrary(
+            name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
 
         // 1: the kernel's calls, the pure model, the text format
         floor("SystemCalls", "CLinux", system),
         floor("MigrationModel"),
+        floor("JSON", "CJansson"),
 
         // 7: the only place that knows every module
         tests(of: "MigrationModel"),
         tests(of: "SystemCalls", system),
+        tests(of: "JSON"),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu2x

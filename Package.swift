@@ -39,6 +39,7 @@ let package = Package(
     targets: [
         // 0: what C has and Swift cannot import by itself
         .target(name: "CLinux", cSettings: strictC),
+        .target(name: "CVFIO", cSettings: strictC),
         .systemLibrary(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
 
@@ -47,10 +48,14 @@ let package = Package(
         floor("MigrationModel"),
         floor("JSON", "CJansson"),
 
+        // 2: the two protocols spoken here
+        floor("VFIO", "CVFIO", "SystemCalls", "MigrationModel", system),
+
         // 7: the only place that knows every module
         tests(of: "MigrationModel"),
         tests(of: "SystemCalls", system),
         tests(of: "JSON"),
+        tests(of: "VFIO", "CVFIO", "MigrationModel", system),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu2x

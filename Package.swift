@@ -41,6 +41,9 @@ let package = Package(
         .target(name: "CLinux", cSettings: strictC),
         .target(name: "CVFIO", cSettings: strictC),
         .systemLibrary(
+            name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
 
         // 1: the kernel's calls, the pure model, the text format
@@ -50,12 +53,14 @@ let package = Package(
 
         // 2: the two protocols spoken here
         floor("VFIO", "CVFIO", "SystemCalls", "MigrationModel", system),
+        floor("HTTPServer", "CMicroHTTPD", "SystemCalls", system),
 
         // 7: the only place that knows every module
         tests(of: "MigrationModel"),
         tests(of: "SystemCalls", system),
         tests(of: "JSON"),
         tests(of: "VFIO", "CVFIO", "MigrationModel", system),
+        tests(of: "HTTPServer"),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu2x

@@ -55,12 +55,26 @@ let package = Package(
         floor("VFIO", "CVFIO", "SystemCalls", "MigrationModel", system),
         floor("HTTPServer", "CMicroHTTPD", "SystemCalls", system),
 
+        // 3: a device with its state machine and its data transfer session
+        floor("Devices", "MigrationModel", "SystemCalls", system),
+
+        // 4: two backends, strangers to each other
+        floor("SimulatedDevices", "Devices", "MigrationModel", "SystemCalls", system),
+
         // 7: the only place that knows every module
+
+        .target(
+            name: "TestSupport",
+            dependencies: ["Devices", "MigrationModel", "SimulatedDevices", "SystemCalls", system],
+            path: "Tests/TestSupport",
+            swiftSettings: testing + [.enableUpcomingFeature("InternalImportsByDefault")]),
         tests(of: "MigrationModel"),
         tests(of: "SystemCalls", system),
         tests(of: "JSON"),
         tests(of: "VFIO", "CVFIO", "MigrationModel", system),
         tests(of: "HTTPServer"),
+        tests(of: "Devices", "MigrationModel", "SystemCalls", "TestSupport", system),
+        tests(of: "SimulatedDevices", "Devices", "MigrationModel", "TestSupport", system),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu2x

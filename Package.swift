@@ -59,6 +59,7 @@ let package = Package(
         floor("Devices", "MigrationModel", "SystemCalls", system),
 
         // 4: two backends, strangers to each other
+        floor("KernelDevices", "Devices", "VFIO", "MigrationModel", "SystemCalls", system),
         floor("SimulatedDevices", "Devices", "MigrationModel", "SystemCalls", system),
 
         // 7: the only place that knows every module
@@ -75,6 +76,15 @@ let package = Package(
         tests(of: "HTTPServer"),
         tests(of: "Devices", "MigrationModel", "SystemCalls", "TestSupport", system),
         tests(of: "SimulatedDevices", "Devices", "MigrationModel", "TestSupport", system),
+        // One suite of laws for both backends: here on simulated devices, in the kernel lab on real
+        // ones.
+        .testTarget(
+            name: "DeviceLawsTests",
+            dependencies: [
+                "Devices", "KernelDevices", "SimulatedDevices", "MigrationModel", "TestSupport",
+                system,
+            ],
+            swiftSettings: testing),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu2x

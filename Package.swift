@@ -14,6 +14,7 @@ let strict: [SwiftSetting] = [
 let strictC: [CSetting] = [.enableWarning("all"), .treatAllWarnings(as: .error)]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let testing: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -34,12 +35,14 @@ func tests(of name: String, _ dependencies: Target.Dependency...) -> Target {
 let package = Package(
     name: "Ferry",
     dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
         // 0: what C has and Swift cannot import by itself
         .target(name: "CLinux", cSettings: strictC),
         .target(name: "CVFIO", cSettings: strictC),
+        .target(name: "COpenAPI", cSettings: strictC),
         .systemLibrary(
             name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
             providers: [.apt(["libmicrohttpd-dev"])]),
@@ -62,6 +65,11 @@ let package = Package(
         floor("KernelDevices", "Devices", "VFIO", "MigrationModel", "SystemCalls", system),
         floor("SimulatedDevices", "Devices", "MigrationModel", "SystemCalls", system),
 
+        // 6: resources, problems, JSON
+        floor(
+            "AgentAPI", "COpenAPI", "Devices", "HTTPServer", "JSON", "MigrationModel",
+            "SystemCalls", system, logging),
+
         // 7: the only place that knows every module
 
         .target(
@@ -76,6 +84,9 @@ let package = Package(
         tests(of: "HTTPServer"),
         tests(of: "Devices", "MigrationModel", "SystemCalls", "TestSupport", system),
         tests(of: "SimulatedDevices", "Devices", "MigrationModel", "TestSupport", system),
+        tests(
+            of: "AgentAPI", "Devices", "HTTPServer", "JSON", "MigrationModel", "SimulatedDevices",
+            "TestSupport", system, logging),
         // One suite of laws for both backends: here on simulated devices, in the kernel lab on real
         // ones.
         .testTarget(

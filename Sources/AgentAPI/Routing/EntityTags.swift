@@ -1,0 +1,55 @@
+internal import Devices
+internal import HTTPServer
+
+/// What `If-Match` or `If-None-Match` says. Source: RFC 9110, section 13.1.
+enum EntityTags {
+    case any
+    /// The tags, and whether each is a weak one.
+    case these([(tag: String, isWeak: Bool)])
+
+    init?(_ name: String, of head: RequestHead) throws(Problem) {
+        let values = head.fields.all(name)
+        if values.isEmpty { return nil }
+        let list = values.joined(separator: ",")
+        if list.allSatisfy({ $0 == "*" || $0 == " " }), list.contains("*") {
+            self = .any
+            return
+        }
+        var tags: [(tag: String, isWeak: Bool)] = []
+        for item in list.split(separator: ",") {
+            var item = item.drop { $0 == " " }
+            while item.hasSuffix(" ") { item.removeLast() }
+            let isWeak = item.hasPrefix("W/")
+            if isWeak { item = item.dropFirst(2) }
+            guard item.count >= 2, item.hasPrefix("\""), item.hasSuffix("\"") else {
+                throw .invalid(
+                    parameter: name, "\(name) is neither * nor a list of entity tags in quotes.")
+            }
+            tags.append((String(item), isWeak))
+        }
+        self = .these(tags)
+    }
+}
+
+extension Request {
+    /// What `If-Match` demands of a device before it is changed. Weak tags never match.
+    func precondition() throws(Problem) -> Precondition {
+        switch try EntityTags("If-Match", of: head) {
+        case nil: return .none
+        case .any?: return Precondition(generations: nil, isConditional: true)
+        case .these(let tags)?:
+            let generations = tags.filter { !$0.isWeak }
+                .compactMap { UInt64($0.tag.dropFirst().dropLast()) }
+            return Precondition(generations: Set(generations), isConditional: true)
+        }
+    }
+
+    /// Whether the client has this representation already, by `If-None-Match`.
+    func clientHas(_ entityTag: String) throws(Problem) -> Bool {
+        switch try EntityTags("If-None-Match", of: head) {
+        case nil: return false
+        case .any?: return true
+        case .these(let tags)?: return tags.contains { $0.tag == entityTag }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+internal import HTTPServer
+
+extension AgentAPI {
+    /// Every operation of the API. A test compares it with openapi.yaml, both ways.
+    static let routes: [Route] = [
+        Route("GET", "/v1", .answer { api, _ in api.describeAgent() }),
+        Route("GET", "/v1/openapi.json", .answer { _, _ in OpenAPIDocument.json }),
+        Route("GET", "/v1/openapi.yaml", .answer { _, _ in OpenAPIDocument.yaml }),
+        Route(
+            "GET", "/v1/host-devices", query: ["limit", "page_token"],
+            .answer { api, request throws(Problem) in try api.listHostDevices(request) }),
+
+        Route(
+            "GET", "/v1/devices", query: ["limit", "page_token", "state", "backend"],
+            .answer { api, request throws(Problem) in try api.listDevices(request) }),
+        Route(
+            "POST", "/v1/devices",
+            .json { api, _, body throws(Problem) in try api.attachDevice(&body) }),
+        Route(
+            "GET", "/v1/devices/{id}",
+            .answer { api, request throws(Problem) in try api.getDevice(request) }),
+        Route(
+            "DELETE", "/v1/devices/{id}", query: ["force"],
+            .answer { api, request throws(Problem) in try api.detachDevice(request) }),
+
+        Route(
+            "GET", "/v1/devices/{id}/state", query: ["wait_ms", "after_generation"],
+            .answer { api, request throws(Problem) in try api.getState(request) }),
+        Route(
+            "PUT", "/v1/devices/{id}/state",
+            .json { api, request, body throws(Problem) in try api.putState(request, &body) }),
+        Route(
+            "POST", "/v1/devices/{id}/reset",
+            .answer { api, request throws(Problem) in try api.resetDevice(request) }),
+        Route(
+            "GET", "/v1/devices/{id}/precopy-info", query: ["max_age_ms", "wait_ms", "until"],
+            .answer { api, request throws(Problem) in try api.getPrecopyInfo(request) }),
+
+        Route(
+            "GET", "/v1/devices/{id}/session",
+            .answer { api, request throws(Problem) in try api.getSession(request) }),
+        Route(
+            "GET", "/v1/devices/{id}/data", query: ["until", "limit", "max_bytes_per_second"],
+            .answer { api, request throws(Problem) in try api.downloadData(request) }),
+        Route(
+            "HEAD", "/v1/devices/{id}/data",
+            .answer { api, request throws(Problem) in try api.describeData(request) }),
+        Route(
+            "PUT", "/v1/devices/{id}/data",
+            .upload { api, request throws(Problem) in try api.uploadData(request) }),
+
+        Route(
+            "GET", "/problems/{slug}",
+            .answer { _, request throws(Problem) in try ProblemPage.response(request) }),
+    ]
+
+    /// What a path and a method lead to.
+    enum Match {
+        case route(Route, parameters: [String])
+        /// The path is there, the method is not.
+        case otherMethods(allowed: [String])
+        case nothing
+    }
+
+    static func match(_ method: String, _ segments: [String]) -> Match {
+        let found = routes.compactMap { route in
+            route.match(segments).map { (route: route, parameters: $0) }
+        }
+        if found.isEmpty { return .nothing }
+        // A GET answers HEAD as well, except where HEAD is an operation of its own.
+        for wanted in method == "HEAD" ? ["HEAD", "GET"] : [method] {
+            if let hit = found.first(where: { $0.route.method == wanted }) {
+                return .route(hit.route, parameters: hit.parameters)
+            }
+        }
+        var allowed = found.map(\.route.method)
+        if allowed.contains("GET") && !allowed.contains("HEAD") { allowed.append("HEAD") }
+        return .otherMethods(allowed: allowed + ["OPTIONS"])
+    }
+}

@@ -15,6 +15,8 @@ let strictC: [CSetting] = [.enableWarning("all"), .treatAllWarnings(as: .error)]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency =
+    .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let testing: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -34,7 +36,9 @@ func tests(of name: String, _ dependencies: Target.Dependency...) -> Target {
 
 let package = Package(
     name: "Ferry",
+    products: [.executable(name: "ferry", targets: ["ferry"])],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
@@ -71,6 +75,13 @@ let package = Package(
             "SystemCalls", system, logging),
 
         // 7: the only place that knows every module
+        .executableTarget(
+            name: "ferry",
+            dependencies: [
+                "AgentAPI", "KernelDevices", "SimulatedDevices", "Devices", "HTTPServer",
+                "MigrationModel", "SystemCalls", system, logging, arguments,
+            ],
+            swiftSettings: strict),
 
         .target(
             name: "TestSupport",

@@ -93,6 +93,8 @@ public final class AgentAPI: RequestHandler {
             }
         case .json(let body):
             try request.requireMediaType("application/json", isRequired: true)
+            // A device that is not there is known before the body comes.
+            if !request.parameters.isEmpty { _ = try device(request) }
             return .collect(
                 limit: Limits.jsonBodyBytes,
                 then: { [self] bytes in

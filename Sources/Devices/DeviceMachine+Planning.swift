@@ -14,7 +14,7 @@ extension DeviceMachine {
                 throw .invalidTransition(from: from, to: to, reachable: reachableStates)
             }
         }
-        if !canLeave(to: target) {
+        if !arcs.isEmpty && !canLeave(to: target) {
             throw .sessionLost(state, session: session, recovery: recovery)
         }
         return arcs

@@ -12,6 +12,7 @@ final class Connection: Sendable {
     let isBulk: Bool
     // Milliseconds on the server's clock; never while the agent itself works.
     private let deadline: Atomic<Int64>
+    private let unreadBody = Atomic(false)
 
     init(_ socket: FileDescriptor, isBulk: Bool) {
         self.socket = socket
@@ -37,6 +38,12 @@ final class Connection: Sendable {
     /// The client may take its time, or the agent works.
     func waiveDeadline() {
         deadline.store(.max, ordering: .relaxed)
+    }
+
+    /// The connection closes while a body that nobody wants may still be coming in.
+    var hasUnreadBody: Bool {
+        get { unreadBody.load(ordering: .relaxed) }
+        set { unreadBody.store(newValue, ordering: .relaxed) }
     }
 
     func isOverdue(at now: Int64) -> Bool {

@@ -121,6 +121,8 @@ private func connectionChanged(
         unsafe context.pointee = OpaqueReference.handOver(connection)
     } else if let kept = unsafe context.pointee {
         unsafe context.pointee = nil
-        unsafe ours.core.connections.remove(OpaqueReference.takeBack(kept, as: Connection.self))
+        let connection = unsafe OpaqueReference.takeBack(kept, as: Connection.self)
+        if connection.hasUnreadBody { linger(on: connection.socket) }
+        ours.core.connections.remove(connection)
     }
 }

@@ -85,7 +85,9 @@ final class Exchange {
             case .chunked: false
             }
         stage = .answering(answer, discarded: 0)
-        return isHarmless ? true : unsafe self.answer(mhd)
+        if isHarmless { return true }
+        connection?.hasUnreadBody = true
+        return unsafe self.answer(mhd)
     }
 
     /// A piece of the body; answers false if the connection is to be cut.

@@ -14,6 +14,8 @@ public enum FramingFault: Error, Hashable, Sendable {
     case host
     /// A field name that is no token, or that only looks like one of those that frame a request.
     case fieldName(String)
+    /// HTTP/1.0 with Transfer-Encoding, which that version does not have.
+    case encodingInHTTP10
 
     /// What is wrong, in words.
     public var reason: String {
@@ -23,6 +25,7 @@ public enum FramingFault: Error, Hashable, Sendable {
         case .transferEncoding(let value): "its Transfer-Encoding is '\(value)', not 'chunked'"
         case .host: "it does not have exactly one Host"
         case .fieldName(let name): "'\(name)' is no field name"
+        case .encodingInHTTP10: "HTTP/1.0 has no Transfer-Encoding"
         }
     }
 }
@@ -30,12 +33,13 @@ public enum FramingFault: Error, Hashable, Sendable {
 extension RequestHead {
     /// Refuses a request whose body or addressee could be read in two ways.
     ///
-    /// Source: RFC 9112, sections 3.2 and 6.3.
+    /// Source: RFC 9112, sections 3.2, 6.1 and 6.3.
     func checkFraming() throws(FramingFault) {
         let lengths = fields.all("Content-Length")
         let encodings = fields.all("Transfer-Encoding")
         if lengths.count > 1 { throw .repeatedContentLength }
         if !lengths.isEmpty && !encodings.isEmpty { throw .lengthAndEncoding }
+        if isHTTP10 && !encodings.isEmpty { throw .encodingInHTTP10 }
         if encodings.count > 1 || encodings.contains(where: { $0.lowercased() != "chunked" }) {
             throw .transferEncoding(encodings.joined(separator: ", "))
         }

@@ -67,3 +67,22 @@ extension OwnedFileDescriptor {
 public func shutDown(_ connection: FileDescriptor) {
     _ = shutdown(connection.rawValue, CInt(SHUT_RDWR))
 }
+
+/// Says that nothing more is sent, and throws away what still comes, for a moment at most.
+///
+/// Closing a connection with unread bytes resets it, and the peer loses the answer that it has not read
+/// yet. Blocks until the peer closes, for two seconds at most.
+///
+/// Corresponds to shutdown(2), recv(2). Source: RFC 9112, section 9.6.
+public func linger(on connection: FileDescriptor) {
+    _ = shutdown(connection.rawValue, CInt(SHUT_WR))
+    let deadline = ContinuousClock.now + .seconds(2)
+    var ignored = [UInt8](repeating: 0, count: 64 << 10)
+    var entries = [PollEntry(connection, .readable)]
+    while ContinuousClock.now < deadline, poll(&entries, timeout: deadline - .now) {
+        let count = unsafe ignored.withUnsafeMutableBytes {
+            unsafe recv(connection.rawValue, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT))
+        }
+        if count <= 0 { return }
+    }
+}

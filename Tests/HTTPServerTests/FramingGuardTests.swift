@@ -66,4 +66,10 @@ struct FramingGuardTests {
         #expect(fault([host, host]) == .host)
         #expect(fault([host, host], isHTTP10: true) == .host)
     }
+
+    @Test("refuses chunks in HTTP/1.0")
+    func chunksInHTTP10() {
+        #expect(
+            fault([host, ("Transfer-Encoding", "chunked")], isHTTP10: true) == .encodingInHTTP10)
+    }
 }

@@ -5,12 +5,7 @@ internal import Logging
 extension AgentAPI {
     /// `GET /v1/devices/{id}/data`: the image of a saving session, as it comes.
     func downloadData(_ request: Request) throws(Problem) -> Response {
-        if request.head.isHTTP10 {
-            throw Problem(
-                .httpVersionNotSupported,
-                "\(request.action): an HTTP/1.0 client could not tell a broken image from a whole one."
-            )
-        }
+        try request.requireHTTP11()
         let device = try device(request)
         var bounds = SavingReader.Bounds()
         if let until = request.string("until") {
@@ -42,6 +37,7 @@ extension AgentAPI {
 
     /// `PUT /v1/devices/{id}/data`: a whole image for a resuming session.
     func uploadData(_ request: Request) throws(Problem) -> any UploadSink {
+        try request.requireHTTP11()
         let device = try device(request)
         let precondition = try request.precondition()
         try streams.take(for: "streams")
@@ -53,5 +49,15 @@ extension AgentAPI {
             throw Problem(of: error, request.action)
         }
         return DataUpload(self, request, writer)
+    }
+}
+
+extension Request {
+    /// Refuses a client that could not tell a broken image from a whole one.
+    fileprivate func requireHTTP11() throws(Problem) {
+        guard head.isHTTP10 else { return }
+        throw Problem(
+            .httpVersionNotSupported,
+            "\(action): an HTTP/1.0 client could not tell a broken image from a whole one.")
     }
 }

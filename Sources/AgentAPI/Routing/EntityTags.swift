@@ -11,7 +11,7 @@ enum EntityTags {
         let values = head.fields.all(name)
         if values.isEmpty { return nil }
         let list = values.joined(separator: ",")
-        if list.allSatisfy({ $0 == "*" || $0 == " " }), list.contains("*") {
+        if list.filter({ $0 != " " }) == "*" {
             self = .any
             return
         }

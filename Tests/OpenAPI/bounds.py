@@ -1,7 +1,7 @@
 """Keeps the requests that schemathesis makes short and harmless; it changes no verdict.
 
-Loaded by schemathesis.toml. Only values that the document allows are touched, so that whatever must
-be refused still goes out as it was made.
+Only values that the document allows are touched, so that whatever must be refused still goes out
+as it was made.
 """
 
 import re
@@ -20,15 +20,17 @@ NO_CDEV = "/dev/vfio/devices/vfio999999999"
 NO_GROUP = 2147483647
 
 
-@schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case, **_: Any) -> None:
-    """Bounds a request just before it is sent."""
+def keep(case: schemathesis.Case) -> None:
+    """Bounds a request."""
     identifier = case.operation.definition.raw.get("operationId")
     if identifier in ("getState", "getPrecopyInfo"):
         bound_wait(case.query)
     elif identifier == "downloadData":
         bound_download(case.query)
+    elif identifier in ("listDevices", "listHostDevices") and case.query is not None:
+        bound_name(case.query, "page_token")
     elif identifier == "attachDevice" and isinstance(case.body, dict):
+        bound_name(case.body, "id")
         bound_source(case.body.get("source"))
 
 
@@ -46,6 +48,19 @@ def bound(values: dict[str, Any], name: str, most: int, valid: int) -> None:
     value = number(values.get(name))
     if value is not None and most < value <= valid:
         values[name] = most
+
+
+def replace(values: dict[str, Any], name: str, other: int, valid: range) -> None:
+    """Replaces a whole number that is valid by another one."""
+    value = number(values.get(name))
+    if value is not None and value in valid:
+        values[name] = other
+
+
+def bound_name(values: dict[str, Any], name: str) -> None:
+    """Ids are none of the two names that mean something in paths; no schema says so."""
+    if values.get(name) in (".", ".."):
+        values[name] = "dots"
 
 
 def bound_wait(query: dict[str, Any] | None) -> None:
@@ -73,8 +88,9 @@ def bound_source(source: Any) -> None:
     cdev, group, plan = source.get("cdev"), source.get("group"), source.get("simulated")
     if isinstance(cdev, dict) and matches(cdev.get("path"), r"/dev/vfio/devices/vfio[0-9]{1,9}"):
         cdev["path"] = NO_CDEV
-    if isinstance(group, dict) and number(group.get("group")) in range(NO_GROUP):
-        group["group"] = NO_GROUP
+    if isinstance(group, dict):
+        replace(group, "group", NO_GROUP, range(NO_GROUP))
+        bound_name(group, "device")
     if isinstance(plan, dict):
         bound_plan(plan)
 

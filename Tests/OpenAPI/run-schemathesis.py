@@ -1,5 +1,7 @@
 """Runs schemathesis against an agent of its own, by the document that the agent serves.
 
+The document is read from openapi/, so that the operations that serve it are run as well.
+
 FERRY names the agent's binary. Arguments go on to `schemathesis run`.
 """
 
@@ -74,7 +76,7 @@ def check_served(url: str) -> None:
 def run_schemathesis(url: str, arguments: list[str]) -> int:
     """Runs it where its configuration is, with the interpreter's own copy."""
     tool = Path(sys.executable).parent / "schemathesis"
-    command = [str(tool), "run", f"{url}/v1/openapi.yaml", *arguments]
+    command = [str(tool), "run", str(DOCUMENT), "--url", url, *arguments]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

@@ -107,15 +107,15 @@ extension SimulationPlan.Fault {
         guard let name: ActionName = try reader.word("action") else {
             throw reader.missing("action")
         }
-        let errno = try reader.string("errno")
+        let errnoName = try reader.string("errno") ?? "EIO"
+        guard let errno = Errno(name: errnoName) else {
+            throw reader.wrong("errno", "is not the name of an errno, as EIO is")
+        }
         let stall = try reader.count("stall_ms", in: 0...Self.longestStall)
         try reader.finish()
         let action: SimulationPlan.Action
         switch name {
         case .errno:
-            guard let errno = Errno(name: errno ?? "EIO") else {
-                throw reader.wrong("errno", "is not the name of an errno, as EIO is")
-            }
             action = .errno(errno)
         case .errorState: action = .errorState
         case .emfileAfter:

@@ -16,16 +16,21 @@ enum EntityTags {
             return
         }
         var tags: [(tag: String, isWeak: Bool)] = []
-        for item in list.split(separator: ",") {
-            var item = item.drop { $0 == " " }
-            while item.hasSuffix(" ") { item.removeLast() }
-            let isWeak = item.hasPrefix("W/")
-            if isWeak { item = item.dropFirst(2) }
-            guard item.count >= 2, item.hasPrefix("\""), item.hasSuffix("\"") else {
+        var rest = list[...]
+        while let start = rest.firstIndex(where: { $0 != " " && $0 != "\t" && $0 != "," }) {
+            rest = rest[start...]
+            let isWeak = rest.hasPrefix("W/")
+            if isWeak { rest = rest.dropFirst(2) }
+            // A tag may have commas in it, but no quotes.
+            guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\""),
+                rest[rest.index(after: end)...].first(where: { $0 != " " && $0 != "\t" }) ?? ","
+                    == ","
+            else {
                 throw .invalid(
                     parameter: name, "\(name) is neither * nor a list of entity tags in quotes.")
             }
-            tags.append((String(item), isWeak))
+            tags.append((String(rest[...end]), isWeak))
+            rest = rest[rest.index(after: end)...]
         }
         self = .these(tags)
     }

@@ -45,17 +45,21 @@ class Agent:
     # The agents that run now: a failing test shows what they logged.
     running: list["Agent"] = []
 
-    def __init__(self, folder: Path, *arguments: str, listen: str | None = "127.0.0.1:0") -> None:
-        """Starts it; it may not listen yet."""
+    def __init__(
+        self, folder: Path, *arguments: str, listen: str | None = "127.0.0.1:0",
+        redirect: str = "",
+    ) -> None:
+        """Starts it, with a redirection such as `2>/dev/full` by a shell; it may not listen yet."""
         folder.mkdir(parents=True, exist_ok=True)
         self.log_file = folder / "log"
         self.output_file = folder / "output"
         where = ["--listen", listen] if listen else []
+        command = [str(FERRY), "serve", *where, *arguments]
+        if redirect:
+            command = ["bash", "-c", f'exec "$@" {redirect}', "bash", *command]
         with self.log_file.open("wb") as log, self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
-                [FERRY, "serve", *where, *arguments],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=log,
-            )
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=log)
         self.addresses: list[str] = []
         # How much of the log was there when the present test began.
         self.shown = 0
@@ -119,9 +123,9 @@ class Agent:
         """It has not ended yet."""
         return self.process.poll() is None
 
-    def terminate(self) -> None:
+    def terminate(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Asks it to end."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
 
     def wait(self, seconds: float = PATIENCE) -> int:
         """Its exit status, once it has ended by itself."""

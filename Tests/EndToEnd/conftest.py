@@ -96,8 +96,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts agents of the test's own, with these arguments."""
     started: list[Agent] = []
 
-    def start_agent(*arguments: str, listen: str | None = "127.0.0.1:0") -> Agent:
-        agent = Agent(tmp_path / f"agent-{len(started)}", *arguments, listen=listen)
+    def start_agent(
+        *arguments: str, listen: str | None = "127.0.0.1:0", redirect: str = ""
+    ) -> Agent:
+        folder = tmp_path / f"agent-{len(started)}"
+        agent = Agent(folder, *arguments, listen=listen, redirect=redirect)
         started.append(agent)
         return agent
 

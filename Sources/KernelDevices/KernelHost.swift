@@ -63,7 +63,7 @@ public final class KernelHost: Sendable {
         do throws(VFIOError) {
             let identity = description.map(DeviceIdentity.init) ?? DeviceIdentity(driver: "unknown")
             device = try KernelDevice(try open(), identity)
-        } catch  where error.errno == .resourceBusy {
+        } catch  where error.meansInUse {
             throw .inUse(name, DeviceError(error))
         } catch {
             throw .failed(name, DeviceError(error))
@@ -106,6 +106,16 @@ public final class KernelHost: Sendable {
     private func cdevDevice(_ path: FilePath) -> SysfsDevice? {
         guard let status = try? Stat(path, followTargetSymlink: false) else { return nil }
         return sysfs.device(ofCharacterDevice: status.specialDeviceID.numbers)
+    }
+}
+
+extension VFIOError {
+    /// Somebody else has the device open: `EBUSY`, or `EINVAL` where a cdev that was just opened is
+    /// bound, because a device that is open by its cdev can be bound once.
+    ///
+    /// Source: drivers/vfio/vfio_main.c, `vfio_df_open`.
+    fileprivate var meansInUse: Bool {
+        errno == .resourceBusy || call == .bindIOMMUFD && errno == .invalidArgument
     }
 }
 

@@ -52,18 +52,21 @@ let package = Package(
             providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+        .systemLibrary(
+            name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
 
-        // 1: the kernel's calls, the pure model, the text format
+        // 1: the kernel's calls, the pure model, the text format, the digest
         floor("SystemCalls", "CLinux", system),
         floor("MigrationModel"),
         floor("JSON", "CJansson"),
+        floor("Digests", "CNettle"),
 
         // 2: the two protocols spoken here
         floor("VFIO", "CVFIO", "SystemCalls", "MigrationModel", system),
         floor("HTTPServer", "CMicroHTTPD", "SystemCalls", system),
 
         // 3: a device with its state machine and its data transfer session
-        floor("Devices", "MigrationModel", "SystemCalls", system),
+        floor("Devices", "Digests", "MigrationModel", "SystemCalls", system),
 
         // 4: two backends, strangers to each other
         floor("KernelDevices", "Devices", "VFIO", "MigrationModel", "SystemCalls", system),
@@ -71,7 +74,7 @@ let package = Package(
 
         // 6: resources, problems, JSON
         floor(
-            "AgentAPI", "COpenAPI", "Devices", "HTTPServer", "JSON", "MigrationModel",
+            "AgentAPI", "COpenAPI", "Devices", "Digests", "HTTPServer", "JSON", "MigrationModel",
             "SystemCalls", system, logging),
 
         // 7: the only place that knows every module
@@ -91,9 +94,10 @@ let package = Package(
         tests(of: "MigrationModel"),
         tests(of: "SystemCalls", system),
         tests(of: "JSON"),
+        tests(of: "Digests"),
         tests(of: "VFIO", "CVFIO", "MigrationModel", system),
         tests(of: "HTTPServer"),
-        tests(of: "Devices", "MigrationModel", "SystemCalls", "TestSupport", system),
+        tests(of: "Devices", "Digests", "MigrationModel", "SystemCalls", "TestSupport", system),
         tests(of: "SimulatedDevices", "Devices", "MigrationModel", "TestSupport", system),
         tests(
             of: "AgentAPI", "Devices", "HTTPServer", "JSON", "MigrationModel", "SimulatedDevices",

@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS = [
-    {"CLinux", "CVFIO", "CMicroHTTPD", "CJansson", "COpenAPI"},
-    {"SystemCalls", "MigrationModel", "JSON"},
+    {"CLinux", "CVFIO", "CMicroHTTPD", "CJansson", "CNettle", "COpenAPI"},
+    {"SystemCalls", "MigrationModel", "JSON", "Digests"},
     {"VFIO", "HTTPServer"},
     {"Devices"},
     {"KernelDevices", "SimulatedDevices"},

@@ -145,10 +145,10 @@ public final class AgentAPI: RequestHandler {
         return answer(problem, to: head, requestIDs.id(of: head))
     }
 
-    /// Data streams are bulk.
+    /// Uploads are bulk; downloads go past the connection's memory.
     public func isBulk(method: Substring, rawTarget: Substring) -> Bool {
         let path = rawTarget.prefix { $0 != "?" }
-        return path.hasSuffix("/data") && ["GET", "PUT"].contains(method)
+        return path.hasSuffix("/data") && ["PUT", "PATCH"].contains(method)
     }
 
     /// A complete response, for a connection that nobody reads.

@@ -6,6 +6,8 @@ enum Limits {
     static let jsonBodyBytes = 64 << 10
     /// Streams of device data, up and down.
     static let streams = 64
+    /// What a device may keep of its stream to send it again, in bytes.
+    static let largestReplayWindow: UInt64 = 16 << 30
     /// Requests that wait for something to happen.
     static let waits = 128
     /// The items of a page.

@@ -1,41 +1,63 @@
 internal import MigrationModel
-internal import SystemCalls
+public import SystemCalls
 internal import SystemPackage
 
 extension DeviceController {
     /// Makes the caller the one reader of the saving session.
     ///
-    /// A reader whose connection is dead gives way: it is asked to look, and has a moment to leave.
+    /// A reader whose connection is dead gives way: it is woken, and has a moment to leave.
     public func openReader(
         _ bounds: SavingReader.Bounds
     ) throws(DeviceProblem) -> SavingReader {
         letStaleReaderLeave()
-        let wake: EventDescriptor
-        do throws(Errno) {
-            wake = try EventDescriptor()
-        } catch {
-            throw .outOfResources(error)
+        let (session, transfer, offset) = try change { machine throws(DeviceProblem) in
+            let (session, transfer) = try machine.session(for: .saving)
+            if machine.isStreaming { throw .streamBusy(offset: session.offset) }
+            let offset = try session.start(bounds.offset, transfer.pipe.offsets.earliest)
+            machine.isStreaming = true
+            machine.changeSession(session.id) { $0.isCut = false }
+            return (session, transfer, offset)
         }
-        return try change { machine throws(DeviceProblem) in
-            let (session, file) = try machine.session(for: .saving)
-            if machine.reader != nil { throw .streamBusy(offset: session.offset) }
-            machine.reader = wake
-            return SavingReader(self, session, file, bounds, wake)
+        do throws(Errno) {
+            return try SavingReader(self, session.id, transfer, from: offset, bounds)
+        } catch {
+            change { machine in
+                machine.isStreaming = false
+                machine.changeSession(session.id) { $0.isCut = session.isCut }
+            }
+            throw .outOfResources(error)
         }
     }
 
-    /// Makes the caller the one writer of the resuming session, from its very beginning.
+    /// Makes the caller the one writer of the resuming session, from where that stands.
+    ///
+    /// A writer whose connection is dead gives way: what came from it is written first.
     public func openWriter(
-        if precondition: Precondition = .none
+        _ segment: UploadSegment, if precondition: Precondition = .none,
+        watch: ConnectionWatch = .none
     ) throws(DeviceProblem) -> ResumingWriter {
-        try change { machine throws(DeviceProblem) in
+        letStaleWriterLeave()
+        let (session, transfer) = try change { machine throws(DeviceProblem) in
             try precondition.check(machine.generation)
-            let (session, file) = try machine.session(for: .resuming)
-            if machine.isUploading { throw .streamBusy(offset: session.offset) }
-            if session.offset > 0 { throw .offsetMismatch(expected: session.offset) }
-            machine.isUploading = true
-            return ResumingWriter(self, session, file)
+            let (session, transfer) = try machine.session(for: .resuming)
+            if machine.uploader != nil { throw .streamBusy(offset: session.offset) }
+            let declared = try segment.check(against: session)
+            machine.uploader = watch
+            machine.changeSession(session.id) { $0 = declared }
+            return (session, transfer)
         }
+        do throws(Errno) {
+            return try ResumingWriter(self, session.id, transfer, segment)
+        } catch {
+            change { $0.uploader = nil }
+            throw .outOfResources(error)
+        }
+    }
+
+    /// Waits for a moment until a writer whose connection is dead has written what came from it.
+    public func letStaleWriterLeave() {
+        guard machine.withLock({ $0.uploader?.isGone ?? false }) else { return }
+        _ = machine.wait(until: .now + .seconds(5)) { $0.uploader == nil ? true : nil }
     }
 
     /// Ends all waits for changes of this device, because the agent ends.
@@ -47,36 +69,40 @@ extension DeviceController {
     public func cutStreams() -> Bool {
         change { machine in
             machine.isCut = true
-            machine.reader?.signal()
-            return machine.reader != nil || machine.isUploading
+            machine.transfer?.pipe.wake()
+            return machine.isStreaming || machine.uploader != nil
         }
     }
 
     /// A data file failed: the session with it, unless the device is just leaving it.
     func dataFileFailed(_ error: DeviceError, in session: String) {
-        let isExpected = change { machine in
-            if machine.isEndingSession { return true }
+        let state = stateIfIdle()
+        change { machine in
+            if machine.isEndingSession { return }
             machine.failSession(session, error)
-            return false
+            if let state, machine.isIdle { machine.observed(state: state) }
         }
-        if !isExpected { lookAtDeviceIfIdle() }
     }
 
     /// Asks the device for its state, unless a thread is changing it, which then knows better.
     func lookAtDeviceIfIdle() {
-        guard machine.withLock({ $0.isIdle }), let state = try? device.state() else { return }
+        guard let state = stateIfIdle() else { return }
         change { machine in
             if machine.isIdle { machine.observed(state: state) }
         }
     }
 
+    private func stateIfIdle() -> MigrationState? {
+        machine.withLock { $0.isIdle } ? try? device.state() : nil
+    }
+
     private func letStaleReaderLeave() {
         let hasReader = machine.withLock { machine in
-            machine.reader?.signal()
-            return machine.reader != nil
+            machine.transfer?.pipe.wake()
+            return machine.isStreaming
         }
         guard hasReader else { return }
-        _ = machine.wait(until: .now + .milliseconds(100)) { $0.reader == nil ? true : nil }
+        _ = machine.wait(until: .now + .milliseconds(100)) { $0.isStreaming ? nil : true }
     }
 }
 
@@ -89,16 +115,39 @@ extension DeviceMachine {
         if case .detached = activity { true } else { false }
     }
 
-    /// The open session of a direction and its data file, sound enough to move bytes.
+    /// The session with what only its pipe knows.
+    var describedSession: TransferSession? {
+        guard var session, session.direction == .saving, let transfer else { return session }
+        session.earliestOffset = transfer.pipe.offsets.earliest
+        return session
+    }
+
+    /// The open session of a direction, sound enough to move bytes.
     fileprivate func session(
         for direction: TransferDirection
-    ) throws(DeviceProblem) -> (TransferSession, any MigrationDataFile) {
+    ) throws(DeviceProblem) -> (TransferSession, Transfer) {
         if isDetached { throw .detached }
         let isInState = direction == .saving ? state.isInSavingGroup : state == .resuming
         guard isInState else { throw .stateMismatch(state, session: session) }
-        guard let session = openSession, let file, session.isSound else {
+        guard let session = openSession, let transfer, session.isSound else {
             throw .sessionLost(state, session: session, recovery: recovery)
         }
-        return (session, file)
+        return (session, transfer)
+    }
+}
+
+extension TransferSession {
+    /// Where a stream starts that asks for an offset, or for the first byte that was never sent.
+    fileprivate func start(
+        _ wanted: UInt64?, _ earliest: UInt64
+    ) throws(DeviceProblem) -> UInt64 {
+        guard let wanted else {
+            if isCut { throw .offsetRequired(offset: offset, earliest: earliest) }
+            return offset
+        }
+        guard (earliest...offset).contains(wanted) else {
+            throw .offsetUnavailable(wanted, offset: offset, earliest: earliest)
+        }
+        return wanted
     }
 }

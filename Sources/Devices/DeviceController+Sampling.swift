@@ -64,7 +64,7 @@ extension DeviceMachine {
     ) throws(DeviceProblem) -> SamplingStep {
         if isDetached { throw .detached }
         guard state.isPreCopy else { throw .stateMismatch(state, session: session) }
-        guard let session = openSession, let file, !isLatched else {
+        guard let session = openSession, let file = transfer?.file, !isLatched else {
             throw .sessionLost(state, session: session, recovery: recovery)
         }
         if let last = sampling.last, .now - last.moment <= maxAge { return .fresh(last) }

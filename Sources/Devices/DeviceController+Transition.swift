@@ -23,6 +23,38 @@ extension DeviceController {
         }
     }
 
+    /// The same on a thread of its own: answers what it did if that is done by a deadline, else nil.
+    ///
+    /// What is refused without asking the driver is refused at once. Later ``DeviceSnapshot`` tells how
+    /// it went.
+    public func transition(
+        to target: MigrationState, if precondition: Precondition = .none,
+        proof: CommitProof = CommitProof(), waitingUntil deadline: ContinuousClock.Instant
+    ) throws(DeviceProblem) -> TransitionReport? {
+        let number = try change { machine throws(DeviceProblem) in
+            try machine.beginTransition(to: target, precondition, proof)
+                ? nil : machine.transition?.id
+        }
+        guard let number else { return report() }
+        do throws(Errno) {
+            try Thread(name: "transition") { [self] in
+                _ = try? concluding { () throws(DeviceProblem) in try run(to: target, proof) }
+            }.detach()
+        } catch {
+            change { $0.activity = .idle }
+            throw .outOfResources(error)
+        }
+        let outcome = machine.wait(until: deadline) { machine in
+            machine.transition?.id == number ? nil : machine.lastTransition
+        }
+        return try outcome?.get()
+    }
+
+    /// Waits until nobody changes the device; false when time runs out first.
+    public func waitUntilIdle(until deadline: ContinuousClock.Instant) -> Bool {
+        machine.wait(until: deadline) { $0.isIdle || $0.isDetached ? true : nil } ?? false
+    }
+
     private func run(
         to target: MigrationState, _ proof: CommitProof
     ) throws(DeviceProblem) -> TransitionReport {
@@ -90,7 +122,8 @@ extension DeviceController {
         let machine = self.machine.withLock { $0 }
         return TransitionReport(
             state: machine.state, generation: machine.generation, arcs: arcs,
-            session: machine.openSession, sessionEnded: sessionEnded)
+            session: machine.describedSession.flatMap { $0.isOpen ? $0 : nil },
+            sessionEnded: sessionEnded)
     }
 }
 

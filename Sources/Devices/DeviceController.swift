@@ -15,16 +15,20 @@ public final class DeviceController: Sendable {
     let device: any MigratableDevice
     let machine: Locked<DeviceMachine>
 
+    /// How many bytes of a saving session are kept to be sent again, where nothing is said.
+    public static let defaultReplayWindow: UInt64 = 64 << 20
+
     /// Takes a device over, in whatever state it is in; a session that it had is gone.
     init(
         _ id: DeviceIdentifier, _ source: DeviceSource, _ device: any MigratableDevice,
-        generation: UInt64
+        generation: UInt64, replayWindow: UInt64 = defaultReplayWindow
     ) throws(DeviceError) {
         self.id = id
         self.source = source
         self.device = device
         var machine = DeviceMachine(
-            features: device.features, state: try device.state(), generation: generation)
+            features: device.features, state: try device.state(), generation: generation,
+            replayWindow: replayWindow)
         machine.stopCopyLength = try? device.stopCopyLength()
         self.machine = Locked(machine)
     }
@@ -35,7 +39,7 @@ public final class DeviceController: Sendable {
     ) throws(Failure) -> Result {
         try machine.change { machine throws(Failure) in
             let generation = machine.generation
-            defer { if machine.generation != generation { machine.reader?.signal() } }
+            defer { if machine.generation != generation { machine.transfer?.pipe.wake() } }
             return try event(&machine)
         }
     }
@@ -82,7 +86,7 @@ extension DeviceController {
             return machine.generation
         }
         // The device closes when its last user leaves; a reader does that within moments.
-        _ = machine.wait(until: .now + .seconds(2)) { $0.reader == nil ? true : nil }
+        _ = machine.wait(until: .now + .seconds(2)) { $0.isStreaming ? nil : true }
         return generation
     }
 }
@@ -113,6 +117,8 @@ public struct DeviceSnapshot: Sendable {
     public let stopCopyLength: UInt64?
     /// The open session, or the last one.
     public let session: TransferSession?
+    /// How many bytes of a saving session are kept to be sent again.
+    public let replayWindow: UInt64
     /// The transition that is on its way.
     public let transition: Transition?
     /// What the last transition or reset did.
@@ -132,7 +138,8 @@ public struct DeviceSnapshot: Sendable {
         generation = machine.generation
         reachableStates = machine.reachableStates
         stopCopyLength = machine.stopCopyLength
-        session = machine.session
+        session = machine.describedSession
+        replayWindow = machine.replayWindow
         transition = machine.transition
         lastTransition = machine.lastTransition
         lastError = machine.lastError

@@ -47,11 +47,13 @@ extension DeviceMachine {
     /// Refuses a commit of an image that nobody vouches for.
     func checkCommit(_ arcs: [Arc], _ proof: CommitProof) throws(DeviceProblem) {
         guard arcs.contains(where: \.isCommit), let session = openSession else { return }
-        switch proof.objection(to: session, isUploading: isUploading) {
+        let digest = transfer?.digest.value(of: session.offset)
+        switch proof.objection(to: session, digest: digest, isUploading: uploader != nil) {
         case nil: return
         case .unverified: throw .imageUnverified(session)
         case .incomplete(let reason):
-            throw .imageIncomplete(session, reason: reason, declared: proof.bytes)
+            throw .imageIncomplete(
+                session, reason: reason, declared: proof.bytes ?? session.declaredBytes)
         }
     }
 }

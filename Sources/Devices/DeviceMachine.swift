@@ -15,8 +15,10 @@ struct DeviceMachine: Sendable {
     private(set) var generation: UInt64
     /// The open session, or the last one.
     private(set) var session: TransferSession?
-    /// The open session's data file.
-    private(set) var file: (any MigrationDataFile)?
+    /// What the open session moves its bytes with.
+    private(set) var transfer: Transfer?
+    /// How many bytes of a saving session are kept to be sent again.
+    let replayWindow: UInt64
     var activity = Activity.idle
     /// An arc out of pre-copy failed and left the driver's session in doubt: it may be asked nothing
     /// but a reset.
@@ -26,10 +28,10 @@ struct DeviceMachine: Sendable {
     var lastTransition: Result<TransitionReport, DeviceProblem>?
     var stopCopyLength: UInt64?
     var sampling = PrecopySampling()
-    /// Wakes the connection that reads the saving session, while there is one.
-    var reader: EventDescriptor?
-    /// A connection writes into the resuming session.
-    var isUploading = false
+    /// A connection streams the saving session.
+    var isStreaming = false
+    /// The connection that writes into the resuming session.
+    var uploader: ConnectionWatch?
     /// The agent ends: nobody waits for changes any more.
     var isEnding = false
     /// Streams are being cut.
@@ -44,8 +46,20 @@ struct DeviceMachine: Sendable {
         case detached
     }
 
-    init(features: MigrationFeatures, state: MigrationState, generation: UInt64) {
+    /// What a session moves its bytes with.
+    struct Transfer: Sendable {
+        let file: any MigrationDataFile
+        let digest = ImageDigest()
+        /// Saving: between the data file and who streams it.
+        let pipe: SavingPipe
+    }
+
+    init(
+        features: MigrationFeatures, state: MigrationState, generation: UInt64,
+        replayWindow: UInt64
+    ) {
         self.features = features
+        self.replayWindow = replayWindow
         self.state = state
         self.generation = generation
     }
@@ -94,12 +108,12 @@ struct DeviceMachine: Sendable {
         case .opens(let direction):
             guard let newFile else { return nil }
             session = TransferSession(direction)
-            file = newFile
+            transfer = Transfer(file: newFile, pipe: SavingPipe(window: replayWindow))
             sampling = PrecopySampling()
             return nil
         case .ends:
             session?.left()
-            file = nil
+            dropTransfer()
             return session
         }
     }
@@ -112,7 +126,7 @@ struct DeviceMachine: Sendable {
         guard arc.leavesPreCopyRunning || arc.isCommit else { return }
         if arc.leavesPreCopyRunning {
             isLatched = true
-            file = nil
+            dropTransfer()
         }
         session?.failed(error)
         generation += 1
@@ -126,7 +140,7 @@ struct DeviceMachine: Sendable {
         enter(observed)
         if !keepsSession {
             session?.ended(.lost)
-            file = nil
+            dropTransfer()
             isLatched = false
         }
     }
@@ -136,7 +150,7 @@ struct DeviceMachine: Sendable {
         let ended = openSession != nil
         enter(observed)
         session?.ended(.reset)
-        file = nil
+        dropTransfer()
         isLatched = false
         lastError = nil
         return ended ? session : nil
@@ -146,8 +160,13 @@ struct DeviceMachine: Sendable {
     mutating func detached() {
         activity = .detached
         session?.ended(.lost)
-        file = nil
+        dropTransfer()
         generation += 1
+    }
+
+    private mutating func dropTransfer() {
+        transfer?.pipe.close()
+        transfer = nil
     }
 
     /// A call other than an arc failed.
@@ -181,6 +200,12 @@ struct DeviceMachine: Sendable {
     mutating func failSession(_ id: String, _ error: DeviceError? = nil) {
         changeSession(id) { $0.failed(error) }
         if let error { lastError = error }
+    }
+
+    /// A stream of a session broke off: what it sent last may be lost, and only the window knows it still.
+    mutating func streamWasCut(_ id: String) {
+        if replayWindow == 0 { return failSession(id) }
+        changeSession(id) { $0.isCut = true }
     }
 
     /// The driver is busy with what ends the session: its data file failing then is no failure.

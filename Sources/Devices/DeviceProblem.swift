@@ -1,3 +1,4 @@
+public import Digests
 public import MigrationModel
 public import SystemPackage
 
@@ -24,8 +25,16 @@ public enum DeviceProblem: Error, Hashable, Sendable {
     case noSession
     /// Another connection reads or writes the data.
     case streamBusy(offset: UInt64)
+    /// The last stream was cut: only the client knows where to go on.
+    case offsetRequired(offset: UInt64, earliest: UInt64)
+    /// A stream cannot start there: it is not kept any more, or was never sent.
+    case offsetUnavailable(UInt64, offset: UInt64, earliest: UInt64)
     /// An upload must begin where the session stands.
     case offsetMismatch(expected: UInt64)
+    /// An upload says something else of the image than one before did.
+    case declarationMismatch(TransferSession)
+    /// The bytes are not those that the sender speaks of.
+    case digestMismatch(TransferSession, expected: SHA256Digest, actual: SHA256Digest?)
     /// Nobody vouches for the image.
     case imageUnverified(TransferSession)
     /// The image is not the one that the source speaks of.

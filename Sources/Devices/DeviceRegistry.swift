@@ -20,7 +20,8 @@ public final class DeviceRegistry: Sendable {
     ///
     /// Maps to `POST /v1/devices`.
     public func attach(
-        _ source: DeviceSource, as wanted: DeviceIdentifier? = nil
+        _ source: DeviceSource, as wanted: DeviceIdentifier? = nil,
+        replayWindow: UInt64 = DeviceController.defaultReplayWindow
     ) throws(AttachProblem) -> DeviceController {
         let hostName = opener.hostName(of: source)
         let (id, generation) = try contents.withLock { contents throws(AttachProblem) in
@@ -30,7 +31,8 @@ public final class DeviceRegistry: Sendable {
         do throws(AttachProblem) {
             let device = try opener.open(source, as: id)
             do throws(DeviceError) {
-                controller = try DeviceController(id, source, device, generation: generation)
+                controller = try DeviceController(
+                    id, source, device, generation: generation, replayWindow: replayWindow)
             } catch {
                 throw .failed("\(id)", error)
             }

@@ -1,3 +1,4 @@
+public import Digests
 public import MigrationModel
 public import SystemCalls
 
@@ -54,8 +55,18 @@ public struct TransferSession: Hashable, Sendable {
     public let openedAt: Timestamp
     /// How far it is.
     public private(set) var phase: Phase = .active
-    /// How many bytes the device has delivered or taken.
+    /// Saving: the first byte that was never sent. Resuming: how many bytes the device has taken.
     public private(set) var offset: UInt64 = 0
+    /// Saving: the first byte that can still be had, while the session is open.
+    public internal(set) var earliestOffset: UInt64?
+    /// Saving: the last stream broke off, so only the client knows where to go on.
+    public internal(set) var isCut = false
+    /// The digest of the whole image, once that is complete.
+    public private(set) var sha256: SHA256Digest?
+    /// Resuming: how long the image is, as an upload said.
+    public internal(set) var declaredBytes: UInt64?
+    /// Resuming: its digest, as an upload said.
+    public internal(set) var declaredDigest: SHA256Digest?
     /// When the device left it.
     public private(set) var endedAt: Timestamp?
     /// How it ended.
@@ -84,8 +95,10 @@ public struct TransferSession: Hashable, Sendable {
         outcome != .committed
     }
 
-    mutating func moved(_ count: Int) {
-        offset += UInt64(count)
+    /// Bytes up to an offset have moved; those that moved before change nothing.
+    mutating func moved(to offset: UInt64) {
+        guard offset > self.offset else { return }
+        self.offset = offset
         if phase == .drained { phase = .active }
     }
 
@@ -93,8 +106,10 @@ public struct TransferSession: Hashable, Sendable {
         if phase == .active { phase = .drained }
     }
 
-    mutating func completed() {
-        if phase == .active || phase == .drained { phase = .complete }
+    mutating func completed(_ sha256: SHA256Digest?) {
+        guard phase == .active || phase == .drained else { return }
+        phase = .complete
+        self.sha256 = sha256
     }
 
     mutating func failed(_ error: DeviceError? = nil) {

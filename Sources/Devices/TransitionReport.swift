@@ -41,6 +41,8 @@ public struct TransitionReport: Hashable, Sendable {
 public enum Recovery: Hashable, Sendable {
     /// Ask for this state.
     case state(MigrationState)
+    /// Send what is missing of the image.
+    case append
     /// Reset the device.
     case reset
     /// Reset the device once its guest does not run.

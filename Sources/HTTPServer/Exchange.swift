@@ -49,7 +49,7 @@ final class Exchange {
         connection.waiveDeadline()
         let head = unsafe RequestHead(
             method: method, rawTarget: rawTarget, isHTTP10: isHTTP10,
-            fields: HeaderFields(of: mhd), watch: connection.watch)
+            fields: HeaderFields(.HEADER_KIND, of: mhd), watch: connection.watch)
         do throws(FramingFault) {
             try head.checkFraming()
         } catch {
@@ -122,7 +122,8 @@ final class Exchange {
         switch stage {
         case .answering(let answer, _): response = answer()
         case .collecting(let bytes, _, let then, _): response = then(bytes)
-        case .uploading(let sink, _): response = sink.finish(clean: true)
+        case .uploading(let sink, _):
+            response = unsafe sink.finish(trailers: HeaderFields(.FOOTER_KIND, of: mhd))
         case .begun, .done: return false
         }
         stage = .done
@@ -131,7 +132,7 @@ final class Exchange {
 
     /// The request is over, one way or the other.
     func completed(wasDelivered: Bool) {
-        if case .uploading(let sink, _) = stage { _ = sink.finish(clean: false) }
+        if case .uploading(let sink, _) = stage { _ = sink.finish(trailers: nil) }
         stream?.finished(wasDelivered: wasDelivered)
         connection?.awaitRequest()
         server.exchangeEnded()
@@ -151,7 +152,8 @@ final class Exchange {
                     .RESPMEM_MUST_COPY)
             }
         case .stream(let body):
-            let stream = StreamingBody(body, watch: connection?.watch ?? .none)
+            guard let connection else { return false }
+            let stream = StreamingBody(body, on: connection)
             self.stream = stream
             unsafe made = stream.makeResponse()
         }
@@ -166,11 +168,11 @@ final class Exchange {
 }
 
 extension HeaderFields {
-    /// The fields of a request that the library has parsed.
-    fileprivate init(of mhd: OpaquePointer) {
+    /// The fields of a request's header or trailer, as the library has parsed them.
+    fileprivate init(_ kind: MHD_ValueKind, of mhd: OpaquePointer) {
         self.init()
         unsafe withUnsafeMutablePointer(to: &self) { pointer in
-            _ = unsafe MHD_get_connection_values(mhd, .HEADER_KIND, collectField, pointer)
+            _ = unsafe MHD_get_connection_values(mhd, kind, collectField, pointer)
         }
     }
 }

@@ -9,8 +9,8 @@ public enum ServerLimits {
     /// The pool of a connection in bytes: the bound on a request's head, and what an idle connection
     /// costs.
     public static let poolBytes = 32 << 10
-    /// The pool of a connection that moves bulk data: a chunk of the download is about as large, a
-    /// piece of the upload half as large.
+    /// The pool of a connection that takes bulk data in: a piece of the upload is half as large.
+    /// Downloads go past the library, and do not care.
     public static let bulkPoolBytes = 1 << 20
 }
 

@@ -38,10 +38,15 @@ public struct Response: Sendable {
 
 /// A body that is made while it is sent.
 public protocol ResponseStream: AnyObject, Sendable {
-    /// Puts the next piece into the free part of a buffer.
+    /// Sends the next piece by a function that answers whether all of it went out.
     ///
-    /// Blocks until there is one; gives up when the watch says that the client has gone.
-    func next(into buffer: inout OutputRawSpan, watch: ConnectionWatch) -> StreamStep
+    /// Blocks until there is a piece; gives up when the watch says that the client has gone. The
+    /// piece goes out as one chunk, and from where it is: one of 1,048,567 bytes, which does not begin
+    /// on one of the first 15 bytes of a page, is the fastest.
+    func next(watch: ConnectionWatch, send: (RawSpan) -> Bool) -> StreamStep
+
+    /// Asked now and then while the client takes its time: whether it still may.
+    var goesOn: Bool { get }
 
     /// The stream is over; called exactly once.
     ///
@@ -51,8 +56,8 @@ public protocol ResponseStream: AnyObject, Sendable {
 
 /// What comes next in a body.
 public enum StreamStep: Sendable {
-    /// So many bytes were put into the buffer; more than none.
-    case bytes(Int)
+    /// A piece was sent.
+    case sent
     /// The body ends here, with these trailer fields.
     case end(trailers: [(name: String, value: String)])
     /// The body breaks off: the connection closes without the last chunk, so that the client sees it.
@@ -66,9 +71,9 @@ public protocol UploadSink: AnyObject, Sendable {
 
     /// The body is over; called exactly once.
     ///
-    /// - Parameter clean: it came to its proper end.
+    /// - Parameter trailers: what followed the body; nil if it did not come to its proper end.
     /// - Returns: the answer; not sent if the body broke off.
-    func finish(clean: Bool) -> Response
+    func finish(trailers: HeaderFields?) -> Response
 }
 
 /// What is done with a request once its head is known.

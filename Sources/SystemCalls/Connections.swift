@@ -61,6 +61,71 @@ extension OwnedFileDescriptor {
     }
 }
 
+/// Sends three pieces of memory, one behind the other, on a connection that somebody else owns.
+///
+/// Blocks while the peer takes its time, and asks every half a second whether it should go on. Answers
+/// false if it should not, if the peer has gone or if the connection broke; then any part of the bytes
+/// may have gone out. Allocates nothing.
+///
+/// Corresponds to sendmsg(2), and poll(2) for `POLLOUT` and `POLLRDHUP`.
+public func sendAll(
+    _ head: RawSpan, _ body: RawSpan, _ tail: RawSpan, on connection: FileDescriptor,
+    while goesOn: () -> Bool
+) -> Bool {
+    let total = head.byteCount + body.byteCount + tail.byteCount
+    var sent = 0
+    while sent < total {
+        let count = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: 3) { parts in
+            var skipped = sent
+            unsafe parts.initializeElement(at: 0, to: part(of: head, skipping: &skipped))
+            unsafe parts.initializeElement(at: 1, to: part(of: body, skipping: &skipped))
+            unsafe parts.initializeElement(at: 2, to: part(of: tail, skipping: &skipped))
+            return unsafe sendSome(parts, on: connection)
+        }
+        guard let count else { return false }
+        sent += count
+        if count == 0 && !waitUntilWritable(connection, while: goesOn) { return false }
+    }
+    return true
+}
+
+/// What is left of a piece behind the bytes that are to be skipped.
+private func part(of piece: RawSpan, skipping skipped: inout Int) -> iovec {
+    let start = min(skipped, piece.byteCount)
+    skipped -= start
+    return unsafe piece.withUnsafeBytes { bytes in
+        unsafe iovec(
+            iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress?.advanced(by: start)),
+            iov_len: bytes.count - start)
+    }
+}
+
+/// Sends as much as the connection takes now; nil when it takes nothing any more.
+private func sendSome(_ parts: UnsafeMutableBufferPointer<iovec>, on connection: FileDescriptor)
+    -> Int?
+{
+    var message = unsafe msghdr()
+    unsafe message.msg_iov = parts.baseAddress
+    unsafe message.msg_iovlen = parts.count
+    do throws(Errno) {
+        return try call {
+            unsafe sendmsg(connection.rawValue, &message, CInt(MSG_DONTWAIT | MSG_NOSIGNAL))
+        }
+    } catch {
+        return error == .resourceTemporarilyUnavailable ? 0 : nil
+    }
+}
+
+private func waitUntilWritable(_ connection: FileDescriptor, while goesOn: () -> Bool) -> Bool {
+    while goesOn() {
+        var entries = [PollEntry(connection, [.writable, .peerClosed])]
+        if poll(&entries, timeout: ConnectionWatch.interval) {
+            return entries[0].seen == .writable
+        }
+    }
+    return false
+}
+
 /// Ends both directions of a connection that somebody else owns and will close.
 ///
 /// Corresponds to shutdown(2).

@@ -18,6 +18,8 @@ public struct PollEntry: Sendable {
 
         /// There is something to read. `POLLIN`.
         public static let readable = Events(rawValue: Int16(POLLIN))
+        /// There is room to write. `POLLOUT`.
+        public static let writable = Events(rawValue: Int16(POLLOUT))
         /// The peer has closed its sending half, or all of it. `POLLRDHUP`.
         public static let peerClosed = Events(rawValue: ferry_pollrdhup)
         /// The connection is gone; reported without being asked for. `POLLHUP`, `POLLERR`.

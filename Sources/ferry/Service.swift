@@ -69,6 +69,9 @@ struct Service {
         if !server.waitUntilIdle(until: deadline) {
             wasCut = cutStreams()
         }
+        for device in registry.devices where !device.waitUntilIdle(until: deadline) {
+            log.warning("\(device.id) is still being changed")
+        }
         for device in registry.devices { report(device.snapshot) }
         let isIdle = server.waitUntilIdle(until: .now + .seconds(2))
         server.stopListening()

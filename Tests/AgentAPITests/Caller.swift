@@ -63,7 +63,7 @@ struct Caller {
         case .upload(let sink):
             let bytes = Array((body ?? "").utf8)
             let isTaken = bytes.isEmpty || sink.write(bytes.span.bytes)
-            return read(sink.finish(clean: isTaken))
+            return read(sink.finish(trailers: isTaken ? HeaderFields() : nil))
         }
     }
 

@@ -134,10 +134,14 @@ struct Bench {
     let device = FakeDevice()
     let controller: DeviceController
 
-    init(in state: MigrationState = .running) throws {
+    init(
+        in state: MigrationState = .running,
+        window: UInt64 = DeviceController.defaultReplayWindow
+    ) throws {
         device.moves(to: state)
         controller = try DeviceController(
-            .named("fake0"), .simulated(SimulationPlan()), device, generation: 1)
+            .named("fake0"), .simulated(SimulationPlan()), device, generation: 1,
+            replayWindow: window)
         device.script.withLock { $0.calls = [] }
     }
 
@@ -148,35 +152,53 @@ struct Bench {
         let reader = try controller.openReader(bounds)
         var bytes = 0
         while true {
-            let step = reader.step()
-            guard case .bytes(let count) = step else {
-                if case .end = step {
-                    reader.finish(delivered: true)
-                } else {
-                    reader.finish(delivered: false)
-                }
-                return (bytes, step)
+            let step = reader.next(watch: .none) { piece in
+                bytes += piece.byteCount
+                return true
             }
-            bytes += count
+            if step == .sent { continue }
+            if case .end = step {
+                reader.finish(delivered: true)
+            } else {
+                reader.finish(delivered: false)
+            }
+            return (bytes, step)
         }
     }
 }
 
 extension SavingReader {
-    /// The next step, into a buffer of 64 KiB.
-    func step() -> Step {
-        var step = Step.broken
-        _ = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, used in
-            var span = OutputRawSpan(
-                buffer: UnsafeMutableRawBufferPointer(buffer), initializedCount: 0)
-            step = next(into: &span, watch: .none)
-            used = span.byteCount
+    /// The next step, and how many bytes it sent.
+    func step() -> (step: Step, bytes: Int) {
+        var bytes = 0
+        let step = next(watch: .none) { piece in
+            bytes += piece.byteCount
+            return true
         }
-        return step
+        return (step, bytes)
+    }
+}
+
+extension SavingReader.Step {
+    /// It is the end of a stream, with its session in this phase and at this offset.
+    func ends(_ phase: TransferSession.Phase, at offset: UInt64) -> Bool {
+        if case .end(phase, offset, _) = self { true } else { false }
+    }
+}
+
+extension DeviceController {
+    /// The writer of a whole image.
+    func openWriter() throws(DeviceProblem) -> ResumingWriter {
+        try openWriter(UploadSegment())
     }
 }
 
 extension ResumingWriter {
+    @discardableResult
+    func finish(clean: Bool) -> TransferSession? {
+        try? finish(isWhole: clean)
+    }
+
     func write(_ bytes: [UInt8]) throws(DeviceProblem) {
         try write(bytes.span.bytes)
     }

@@ -99,7 +99,7 @@ struct RegistryTests {
         let other = try registry.attach(simulated)
         _ = try other.transition(to: .stopCopy)
         let reader = try other.openReader(.init())
-        #expect(reader.step() == .end(.complete, offset: 0))
+        #expect(reader.step().step.ends(.complete, at: 0))
         reader.finish(delivered: true)
         try registry.detach(other, force: false)
     }

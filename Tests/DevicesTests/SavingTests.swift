@@ -1,3 +1,4 @@
+import Digests
 import MigrationModel
 import SystemCalls
 import SystemPackage
@@ -18,7 +19,7 @@ struct SavingTests {
             .empty { _ = try? controller.transition(to: .stopCopy) }, .count(30), .count(0))
         let (bytes, last) = try bench.stream()
         #expect(bytes == 60)
-        #expect(last == .end(.complete, offset: 60))
+        #expect(last.ends(.complete, at: 60))
         #expect(bench.controller.snapshot.session?.phase == .complete)
     }
 
@@ -33,7 +34,7 @@ struct SavingTests {
             .empty { _ = try? controller.transition(to: .stopCopy) }, .count(1000), .count(0))
         let (bytes, last) = try bench.stream()
         #expect(bytes == 1000)
-        #expect(last == .end(.complete, offset: 1000))
+        #expect(last.ends(.complete, at: 1000))
     }
 
     @Test("may stop at a temporary end or after some bytes, and goes on from there")
@@ -43,13 +44,13 @@ struct SavingTests {
         bench.device.file.willRead(.count(10), .count(0), .count(100), .count(100))
         var bounds = SavingReader.Bounds()
         bounds.untilDrained = true
-        #expect(try bench.stream(bounds).last == .end(.drained, offset: 10))
+        #expect(try bench.stream(bounds).last.ends(.drained, at: 10))
         #expect(bench.controller.snapshot.session?.phase == .drained)
         bounds = .init()
         bounds.limit = 150
         let (bytes, last) = try bench.stream(bounds)
         #expect(bytes == 150)
-        #expect(last == .end(.active, offset: 160))
+        #expect(last.ends(.active, at: 160))
     }
 
     @Test("has one reader")
@@ -62,13 +63,13 @@ struct SavingTests {
         try bench.controller.openReader(.init()).finish(delivered: true)
     }
 
-    @Test("fails when bytes that were taken did not arrive, and the device can still go back")
+    @Test("fails without a window when bytes did not arrive, and the device can still go back")
     func cut() throws {
-        let bench = try Bench()
+        let bench = try Bench(window: 0)
         _ = try bench.controller.transition(to: .preCopy)
         bench.device.file.willRead(.count(10))
         let reader = try bench.controller.openReader(.init())
-        #expect(reader.step() == .bytes(10))
+        #expect(reader.step() == (.sent, 10))
         reader.finish(delivered: false)
         #expect(bench.controller.snapshot.session?.phase == .failed)
         guard
@@ -83,6 +84,66 @@ struct SavingTests {
         let report = try bench.controller.transition(to: .running)
         #expect(report.sessionEnded?.outcome == .rolledBack)
         #expect(report.sessionEnded?.undelivered == true)
+    }
+
+    @Test("goes on where the client says after a stream that was cut")
+    func resumed() throws {
+        let bench = try Bench()
+        _ = try bench.controller.transition(to: .preCopy)
+        bench.device.file.willRead(.count(10), .count(2), .count(16))
+        var bounds = SavingReader.Bounds()
+        bounds.limit = 10
+        let reader = try bench.controller.openReader(bounds)
+        #expect(reader.step() == (.sent, 10))
+        reader.finish(delivered: false)
+        #expect(bench.controller.snapshot.session?.phase == .active)
+        #expect(
+            problem { _ = try bench.controller.openReader(.init()) }
+                == .offsetRequired(offset: 10, earliest: 0))
+        for (offset, isThere) in [(11, false), (10, true), (4, true)] as [(UInt64, Bool)] {
+            bounds.offset = offset
+            bounds.limit = 2
+            if isThere {
+                #expect(try bench.stream(bounds).bytes == 2)
+            } else {
+                #expect(
+                    problem { _ = try bench.controller.openReader(bounds) }
+                        == .offsetUnavailable(offset, offset: 10, earliest: 0))
+            }
+        }
+        // Delivered: no offset is needed any more, and the rest follows.
+        bounds = .init()
+        bounds.untilDrained = true
+        let (bytes, last) = try bench.stream(bounds)
+        #expect(bytes == 16)
+        #expect(last.ends(.drained, at: 28))
+    }
+
+    @Test("knows the digest of its image however it was read, and only if all of it was hashed")
+    func digests() throws {
+        let whole = try Bench()
+        _ = try whole.controller.transition(to: .stopCopy)
+        whole.device.file.willRead(.count(150_000), .count(150_000), .count(0))
+        var bounds = SavingReader.Bounds()
+        bounds.limit = 150_000
+        _ = try whole.stream(bounds)
+        bounds = .init()
+        bounds.offset = 5
+        _ = try whole.stream(bounds)
+        var hash = SHA256()
+        hash.update([UInt8](repeating: 7, count: 300_000).span.bytes)
+        #expect(whole.controller.snapshot.session?.sha256 == hash.digest)
+
+        let partly = try Bench()
+        _ = try partly.controller.transition(to: .stopCopy)
+        partly.device.file.willRead(.count(10), .count(10), .count(0))
+        bounds = .init()
+        bounds.limit = 10
+        bounds.digests = false
+        _ = try partly.stream(bounds)
+        _ = try partly.stream()
+        #expect(partly.controller.snapshot.session?.phase == .complete)
+        #expect(partly.controller.snapshot.session?.sha256 == nil)
     }
 
     @Test("loses nothing when a reader leaves before it took anything")
@@ -134,7 +195,7 @@ struct SavingTests {
         let tolerant = try Bench()
         _ = try tolerant.controller.transition(to: .stopCopy)
         tolerant.device.file.willRead(.errno(.noMessage), .count(5), .count(0))
-        #expect(try tolerant.stream().last == .end(.complete, offset: 5))
+        #expect(try tolerant.stream().last.ends(.complete, at: 5))
 
         let broken = try Bench()
         _ = try broken.controller.transition(to: .stopCopy)

@@ -13,7 +13,11 @@ pytest.register_assert_rewrite("agent", "answers", "clients", "devices", "rigs",
 from agent import Agent
 from clients import Client
 from devices import SMALL, Device
+from mtty import IN_LAB
 from wire import Wire
+
+# What needs real devices runs in the kernel lab: `make test-kernel`.
+collect_ignore = [] if IN_LAB else ["kernel"]
 
 Attach = Callable[..., Device]
 Start = Callable[..., Agent]
@@ -76,13 +80,17 @@ NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def attach(client: Client) -> Iterator[Attach]:
-    """Attaches simulated devices by the plan given as keywords; the test's end detaches them."""
+    """Attaches simulated devices by plan, with a replay window; the test's end detaches them."""
     attached: list[Device] = []
 
-    def attach_device(identifier: str | None = None, **plan: Any) -> Device:
+    def attach_device(
+        identifier: str | None = None, window: int | None = None, **plan: Any
+    ) -> Device:
         identifier = identifier or f"test-{next(NUMBERS)}"
-        source = {"simulated": {**SMALL, **plan}}
-        client.post("/v1/devices", {"id": identifier, "source": source}).ok(201)
+        body: dict[str, Any] = {"id": identifier, "source": {"simulated": {**SMALL, **plan}}}
+        if window is not None:
+            body["replay_window_bytes"] = window
+        client.post("/v1/devices", body).ok(201)
         attached.append(Device(client, identifier))
         return attached[-1]
 

@@ -21,7 +21,7 @@ PATHS = {
     "DEVICE/reset": {"POST"},
     "DEVICE/precopy-info": {"GET"},
     "DEVICE/session": {"GET"},
-    "DEVICE/data": {"GET", "HEAD", "PUT"},
+    "DEVICE/data": {"GET", "HEAD", "PUT", "PATCH"},
     "/problems/not-found": {"GET"},
 }
 ANY_METHOD = ["GET", "PUT", "POST", "DELETE", "PATCH", "TRACE", "BREW"]

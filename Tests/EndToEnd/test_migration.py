@@ -143,7 +143,7 @@ def test_source_that_is_cut_in_the_middle(
     pair: Callable[..., tuple[Device, Device]], url: Callable[[Device], str]
 ) -> None:
     """The upload ends cleanly, and still nothing is committed; the source goes back and runs."""
-    source, destination = pair(initial_bytes=scaled(GIB))
+    source, destination = pair(initial_bytes=scaled(GIB), window=0)
     a, b = url(source), url(destination)
     before = checksum(a)
     put_state(b, "RESUMING")

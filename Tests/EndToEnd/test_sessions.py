@@ -79,8 +79,8 @@ def test_a_new_session_takes_the_place_of_the_last(attach: Attach) -> None:
 
 
 def test_lost_bytes_void_the_transfer_and_not_the_device(attach: Attach) -> None:
-    """The session fails, the device goes back or opens a new one with the whole image."""
-    device = attach(initial_bytes=64 * MIB, stop_copy_bytes=STOP_COPY)
+    """Without a window the session fails, the device goes back or opens a new one with the whole image."""
+    device = attach(window=0, initial_bytes=64 * MIB, stop_copy_bytes=STOP_COPY)
     before = device.checksum
     device.go("STOP_COPY")
     with device.open_stream(f"?max_bytes_per_second={16 * MIB}") as wire:
@@ -101,7 +101,7 @@ def test_lost_bytes_void_the_transfer_and_not_the_device(attach: Attach) -> None
 @pytest.mark.parametrize("state", ["PRE_COPY", "STOP_COPY"])
 def test_where_it_is_already(attach: Attach, state: str) -> None:
     """A PUT of the present state is answered 200 without arcs, whatever the session's fate."""
-    device = attach(initial_bytes=64 * MIB, stop_copy_bytes=STOP_COPY)
+    device = attach(window=0, initial_bytes=64 * MIB, stop_copy_bytes=STOP_COPY)
     device.go(state)
     with device.open_stream(f"?max_bytes_per_second={16 * MIB}") as wire:
         wire.head()
@@ -152,8 +152,8 @@ def test_dead_reader_gives_way_while_the_device_idles(
 def test_reader_that_dies_with_bytes_on_their_way(
     attach: Attach, leave: Callable[[Wire], None]
 ) -> None:
-    """Nobody knows whether they arrived, so the session is lost, and nobody is told "busy"."""
-    device = attach(**PLAN)
+    """Without a window they may be lost, and the session with them; nobody is told "busy"."""
+    device = attach(window=0, **PLAN)
     device.go("PRE_COPY")
     wire = device.open_stream()
     assert wire.head().status == 200

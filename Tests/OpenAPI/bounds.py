@@ -23,7 +23,7 @@ NO_GROUP = 2147483647
 def keep(case: schemathesis.Case) -> None:
     """Bounds a request."""
     identifier = case.operation.definition.raw.get("operationId")
-    if identifier in ("getState", "getPrecopyInfo"):
+    if identifier in ("getState", "setState", "getPrecopyInfo"):
         bound_wait(case.query)
     elif identifier == "downloadData":
         bound_download(case.query)

@@ -14,6 +14,7 @@ extension DeviceSnapshot {
             "precopy_info_version": precopyInfoVersion.map { .integer(Int64($0.rawValue)) },
             "state": .string(state.name), "generation": .count(generation),
             "stop_copy_length": stopCopyLength.flatMap(JSONValue.count),
+            "replay_window_bytes": .count(replayWindow),
             "session": open?.summary, "attached_at": .string("\(attachedAt)"),
             "last_error": lastError?.json,
         ]

@@ -1,4 +1,5 @@
 internal import Devices
+internal import Digests
 internal import JSON
 internal import MigrationModel
 internal import SystemCalls
@@ -8,6 +9,9 @@ extension TransferSession {
         [
             "id": .string(id), "direction": .string(direction.rawValue),
             "phase": .string(phase.rawValue), "offset": .count(offset),
+            "earliest_offset": earliestOffset.flatMap(JSONValue.count),
+            "sha256": (sha256?.hexadecimal).map(JSONValue.string),
+            "declared_bytes": declaredBytes.flatMap(JSONValue.count),
             "opened_at": .string("\(openedAt)"),
             "ended_at": endedAt.map { .string("\($0)") },
             "outcome": (outcome?.rawValue).map(JSONValue.string),

@@ -58,6 +58,7 @@ extension [Recovery] {
             map { recovery in
                 switch recovery {
                 case .state(let state): .string(state.name)
+                case .append: "append"
                 case .reset: "reset"
                 case .resetWhenIdle: "reset-when-idle"
                 }

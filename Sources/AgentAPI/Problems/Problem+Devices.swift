@@ -1,4 +1,5 @@
 public import Devices
+internal import Digests
 internal import JSON
 internal import MigrationModel
 internal import SystemCalls
@@ -61,23 +62,50 @@ extension Problem {
             self.init(
                 .streamBusy, "\(action): another connection is at offset \(offset).",
                 ["offset": .count(offset)])
+        case .offsetRequired(let offset, let earliest):
+            self.init(
+                .offsetRequired,
+                "\(action): the last stream was cut at or before offset \(offset), so say where to go on.",
+                ["offset": .count(offset), "earliest_offset": .count(earliest)])
+        case .offsetUnavailable(let wanted, let offset, let earliest):
+            self.init(
+                .offsetUnavailable,
+                "\(action): offset \(wanted) is not between \(earliest) and \(offset).",
+                ["offset": .count(offset), "earliest_offset": .count(earliest)])
         case .offsetMismatch(let expected):
             self.init(
                 .offsetMismatch,
-                "\(action): a whole image starts at offset 0, the session stands at \(expected).",
+                "\(action): the session stands at \(expected), and the body does not start there.",
                 ["expected_offset": .count(expected)])
+        case .declarationMismatch(let session):
+            self.init(
+                .invalidRequest,
+                "\(action): Upload-Length, Repr-Digest or Content-Length does not fit what was said of the image before.",
+                [
+                    "parameter": "Upload-Length", "offset": .count(session.offset),
+                    "declared_bytes": session.declaredBytes.flatMap(JSONValue.count),
+                ])
+        case .digestMismatch(let session, let expected, let actual):
+            let found = actual?.hexadecimal ?? "was not computed"
+            self.init(
+                .digestMismatch,
+                "\(action): the sender's SHA-256 is \(expected.hexadecimal), that of what came \(found).",
+                [
+                    "session": session.json,
+                    "recovery": session.completion.json,
+                ])
         case .imageUnverified(let session):
             self.init(
                 .imageUnverified,
                 "\(action): \(session.offset) bytes are there, and nothing says that they are the whole image.",
-                ["offset": .count(session.offset), "recovery": [Recovery.reset].json])
+                ["offset": .count(session.offset), "recovery": session.completion.json])
         case .imageIncomplete(let session, let reason, let declared):
             self.init(
                 .imageIncomplete, "\(action): \(reason); nothing was committed.",
                 [
                     "offset": .count(session.offset),
                     "declared_bytes": declared.flatMap(JSONValue.count),
-                    "recovery": [Recovery.reset].json,
+                    "recovery": session.completion.json,
                 ])
         case .writeRejected(let session, let error):
             self.init(
@@ -154,6 +182,13 @@ extension Problem {
         case .tooMany(let limit):
             self.init(.overloaded, "Attaching a device: the agent has \(limit) devices already.")
         }
+    }
+}
+
+extension TransferSession {
+    /// What can be done about an image that is not whole.
+    fileprivate var completion: [Recovery] {
+        isSound ? [.append, .reset] : [.reset]
     }
 }
 

@@ -15,6 +15,7 @@ enum ProblemSlug: String, CaseIterable, Sendable {
     case sessionActive = "session-active"
     case sessionLost = "session-lost"
     case streamBusy = "stream-busy"
+    case offsetRequired = "offset-required"
     case offsetMismatch = "offset-mismatch"
     case imageUnverified = "image-unverified"
     case imageIncomplete = "image-incomplete"
@@ -22,12 +23,14 @@ enum ProblemSlug: String, CaseIterable, Sendable {
     case preconditionFailed = "precondition-failed"
     case bodyTooLarge = "body-too-large"
     case unsupportedMediaType = "unsupported-media-type"
+    case offsetUnavailable = "offset-unavailable"
     case unsupportedState = "unsupported-state"
     case attachFailed = "attach-failed"
     case noMigrationSupport = "no-migration-support"
     case writeRejected = "write-rejected"
     case imageRejected = "image-rejected"
     case resetUnsupported = "reset-unsupported"
+    case digestMismatch = "digest-mismatch"
     case preconditionRequired = "precondition-required"
     case deviceFailed = "device-failed"
     case notSupported = "not-supported"
@@ -43,14 +46,15 @@ enum ProblemSlug: String, CaseIterable, Sendable {
         case .notFound, .noSession: 404
         case .methodNotAllowed: 405
         case .invalidTransition, .transitionInProgress, .deviceBusy, .deviceExists, .deviceInUse,
-            .stateMismatch, .sessionActive, .sessionLost, .streamBusy, .offsetMismatch,
-            .imageUnverified, .imageIncomplete, .resetBusy:
+            .stateMismatch, .sessionActive, .sessionLost, .streamBusy, .offsetRequired,
+            .offsetMismatch, .imageUnverified, .imageIncomplete, .resetBusy:
             409
         case .preconditionFailed: 412
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
+        case .offsetUnavailable: 416
         case .unsupportedState, .attachFailed, .noMigrationSupport, .writeRejected,
-            .imageRejected, .resetUnsupported:
+            .imageRejected, .resetUnsupported, .digestMismatch:
             422
         case .preconditionRequired: 428
         case .deviceFailed: 500
@@ -86,7 +90,10 @@ enum ProblemSlug: String, CaseIterable, Sendable {
         case .sessionActive: "A data transfer session is open"
         case .sessionLost: "The session's data is lost"
         case .streamBusy: "Another connection moves the data"
+        case .offsetRequired: "The stream was cut"
         case .offsetMismatch: "The upload starts at the wrong place"
+        case .offsetUnavailable: "The stream cannot start there"
+        case .digestMismatch: "The data was changed on its way"
         case .imageUnverified: "Nobody vouches for the image"
         case .imageIncomplete: "The image is not whole"
         case .resetBusy: "The device cannot be reset now"
@@ -172,19 +179,42 @@ enum ProblemSlug: String, CaseIterable, Sendable {
             begin again, or reset.
             """
         case .streamBusy: "A session has one reader or writer. Wait until it is done."
+        case .offsetRequired:
+            """
+            The last stream of this session broke off, and only its client knows how much arrived. \
+            Go on with `GET data?offset=` at the first byte that is missing, not below \
+            `earliest_offset`.
+            """
         case .offsetMismatch:
-            "A whole image starts at offset 0, and the session stands at `expected_offset`."
+            """
+            The session stands at `expected_offset`: PUT takes a whole image from offset 0, and PATCH \
+            goes on exactly there. What lies before was written already, and is not written twice.
+            """
+        case .offsetUnavailable:
+            """
+            A stream can start anywhere from `earliest_offset` to `offset`: what is further back is \
+            not kept any more, what is further on was never sent. If bytes before that are missing, \
+            this transfer is void, the device is not: take it to STOP and back to STOP_COPY for a new \
+            session with the whole image.
+            """
+        case .digestMismatch:
+            """
+            The bytes are not those of which the sender gave the digest. If some are in the device \
+            already, the session has failed and only a reset is left: nothing of it is committed.
+            """
         case .imageUnverified:
             """
             A body that was cut on its way can end cleanly, and several drivers take such an image \
             without a word. So a commit needs what the source says of the image: send `"image": \
-            {"bytes": N}` with the offset of the source's session, or `"accept_unverified": true` to \
-            do without.
+            {"bytes": N, "sha256": "..."}` with the offset and the digest of the source's session, \
+            upload with `Upload-Length` or `Repr-Digest`, or send `"accept_unverified": true` to do \
+            without.
             """
         case .imageIncomplete:
             """
             What the device was given is not the image that the source speaks of. Nothing was \
-            committed. Reset the device, take it to RESUMING again and send the whole image.
+            committed. Where `recovery` has "append", send the rest with PATCH; else reset the \
+            device, take it to RESUMING again and send the whole image.
             """
         case .resetBusy: "The driver answered EAGAIN. Try again."
         case .preconditionFailed:

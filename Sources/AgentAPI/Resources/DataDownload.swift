@@ -1,4 +1,5 @@
 internal import Devices
+internal import Digests
 internal import HTTPServer
 internal import Logging
 internal import SystemCalls
@@ -15,14 +16,18 @@ final class DataDownload: ResponseStream {
         self.reader = reader
     }
 
-    func next(into buffer: inout OutputRawSpan, watch: ConnectionWatch) -> StreamStep {
-        switch reader.next(into: &buffer, watch: watch) {
-        case .bytes(let count): .bytes(count)
-        case .broken: .broken
-        case .end(let phase, let offset):
-            .end(trailers: [
-                ("Stream-State", phase.rawValue), ("Stream-End-Offset", "\(offset)"),
-            ])
+    var goesOn: Bool {
+        reader.goesOn
+    }
+
+    func next(watch: ConnectionWatch, send: (RawSpan) -> Bool) -> StreamStep {
+        switch reader.next(watch: watch, send: send) {
+        case .sent: return .sent
+        case .broken: return .broken
+        case .end(let phase, let offset, let digest):
+            var trailers = [("Stream-State", phase.rawValue), ("Stream-End-Offset", "\(offset)")]
+            if let digest { trailers.append(("Content-Digest", digest.field)) }
+            return .end(trailers: trailers)
         }
     }
 

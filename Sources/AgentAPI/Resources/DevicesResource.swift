@@ -43,10 +43,12 @@ extension AgentAPI {
         }
         guard var reader = try body.object("source") else { throw body.missing("source") }
         let source = try DeviceSource(&reader, cdevs: agent.cdevs)
+        let window = try body.count("replay_window_bytes", in: 0...Limits.largestReplayWindow)
         try body.finish()
         let device: DeviceController
         do throws(AttachProblem) {
-            device = try registry.attach(source, as: id)
+            device = try registry.attach(
+                source, as: id, replayWindow: window ?? DeviceController.defaultReplayWindow)
         } catch {
             throw Problem(of: error)
         }

@@ -1,4 +1,5 @@
 internal import Devices
+internal import Digests
 internal import HTTPServer
 internal import JSON
 internal import Logging
@@ -30,15 +31,31 @@ extension AgentAPI {
         }
         let proof = try CommitProof(&body)
         try body.finish()
-        let report = try request.explaining { () throws(DeviceProblem) in
-            try device.transition(to: target, if: precondition, proof: proof)
+        let deadline = try request.asyncDeadline()
+        let report = try request.explaining { () throws(DeviceProblem) -> TransitionReport? in
+            guard let deadline else {
+                return try device.transition(to: target, if: precondition, proof: proof)
+            }
+            return try device.transition(
+                to: target, if: precondition, proof: proof, waitingUntil: deadline)
         }
+        guard let report else { return accepted(device.snapshot, request) }
         for timed in report.arcs {
             log.info(
                 "\(device.id): \(timed.arc.from.name) -> \(timed.arc.to.name) in \(timed.duration.microseconds) us"
             )
         }
         return .report(report, of: device.id)
+    }
+
+    /// The transition goes on; GET state tells how.
+    private func accepted(_ snapshot: DeviceSnapshot, _ request: Request) -> Response {
+        log.info("\(snapshot.id): \(request.action) goes on without its client")
+        var fields = [
+            ("Location", "/v1/devices/\(snapshot.id)/state"), ("ETag", snapshot.entityTag),
+        ]
+        if request.prefersAsync { fields.append(("Preference-Applied", "respond-async")) }
+        return .json(202, snapshot.stateJSON, fields)
     }
 
     /// `POST /v1/devices/{id}/reset`.
@@ -58,12 +75,32 @@ extension AgentAPI {
     }
 }
 
+extension Request {
+    /// The client would rather not wait. Source: RFC 7240, section 4.1.
+    fileprivate var prefersAsync: Bool {
+        head.fields.all("Prefer").joined(separator: ",").split(separator: ",").contains { item in
+            item.prefix { $0 != ";" }.filter { $0 != " " }.lowercased() == "respond-async"
+        }
+    }
+
+    /// How long the client waits for the end of what it asks for; nil for as long as it takes.
+    fileprivate func asyncDeadline() throws(Problem) -> ContinuousClock.Instant? {
+        try waitDeadline() ?? (prefersAsync ? .now : nil)
+    }
+}
+
 extension CommitProof {
     fileprivate init(_ body: inout ObjectReader) throws(Problem) {
         self.init()
         if var image = try body.object("image") {
             guard let bytes = try image.count("bytes") else { throw image.missing("bytes") }
             self.bytes = bytes
+            sha256 = try image.string("sha256").map { text throws(Problem) in
+                guard let digest = SHA256Digest(hexadecimal: text) else {
+                    throw image.wrong("sha256", "is not 64 hexadecimal digits")
+                }
+                return digest
+            }
             try image.finish()
         }
         acceptUnverified = try body.bool("accept_unverified") ?? false

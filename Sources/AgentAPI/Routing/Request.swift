@@ -49,9 +49,7 @@ struct Request: Sendable {
         _ name: String, in range: ClosedRange<UInt64> = 0...UInt64(Int64.max)
     ) throws(Problem) -> UInt64? {
         guard let text = string(name) else { return nil }
-        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = UInt64(text),
-            range.contains(count)
-        else {
+        guard let count = UInt64(digits: text), range.contains(count) else {
             throw .invalid(
                 parameter: name,
                 "'\(name)' is not an integer between \(range.lowerBound) and \(range.upperBound).")
@@ -78,5 +76,13 @@ struct Request: Sendable {
     func waitDeadline() throws(Problem) -> ContinuousClock.Instant? {
         guard let wait = try count("wait_ms", in: 0...Self.longestWait) else { return nil }
         return .now + .milliseconds(Int64(wait))
+    }
+}
+
+extension UInt64 {
+    /// The number that a text of digits and nothing else says.
+    init?(digits text: String) {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        self.init(text)
     }
 }

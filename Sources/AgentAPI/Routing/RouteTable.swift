@@ -27,7 +27,7 @@ extension AgentAPI {
             "GET", "/v1/devices/{id}/state", query: ["wait_ms", "after_generation"],
             .answer { api, request throws(Problem) in try api.getState(request) }),
         Route(
-            "PUT", "/v1/devices/{id}/state",
+            "PUT", "/v1/devices/{id}/state", query: ["wait_ms"],
             .json { api, request, body throws(Problem) in try api.putState(request, &body) }),
         Route(
             "POST", "/v1/devices/{id}/reset",
@@ -40,14 +40,18 @@ extension AgentAPI {
             "GET", "/v1/devices/{id}/session",
             .answer { api, request throws(Problem) in try api.getSession(request) }),
         Route(
-            "GET", "/v1/devices/{id}/data", query: ["until", "limit", "max_bytes_per_second"],
+            "GET", "/v1/devices/{id}/data",
+            query: ["offset", "until", "limit", "max_bytes_per_second", "digest"],
             .answer { api, request throws(Problem) in try api.downloadData(request) }),
         Route(
             "HEAD", "/v1/devices/{id}/data",
             .answer { api, request throws(Problem) in try api.describeData(request) }),
         Route(
-            "PUT", "/v1/devices/{id}/data",
+            "PUT", "/v1/devices/{id}/data", query: ["digest"],
             .upload { api, request throws(Problem) in try api.uploadData(request) }),
+        Route(
+            "PATCH", "/v1/devices/{id}/data", query: ["digest"],
+            .upload { api, request throws(Problem) in try api.appendData(request) }),
 
         Route(
             "GET", "/problems/{slug}",

@@ -1,7 +1,7 @@
 """Where the devices of the matrix come from: the seam between simulated and real ones.
 
-A rig for real devices has the same members. It attaches what the host has, by its source, names the
-sets of features that are there, and leaves ERROR out of the states that it starts in.
+The rig for real devices is in mtty.py: it names the sets of features that are there, and leaves ERROR
+out of the states that it starts in.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from clients import Client
 from devices import FEATURE_SETS, Device
 from machine import STATES
+from mtty import IN_LAB, MttyRig
 
 
 class Rig(Protocol):
@@ -27,6 +28,9 @@ class Rig(Protocol):
 
     def failed_device(self, features: list[str]) -> Device:
         """A device with these features in ERROR; not asked for where that is no start state."""
+
+    def witness(self) -> str | None:
+        """The state of the device by somebody else's word; None where nobody else knows."""
 
 
 class SimulatedRig:
@@ -55,6 +59,10 @@ class SimulatedRig:
             device.put("STOP").problem(500, "device-failed")
         return device
 
+    def witness(self) -> str | None:
+        """Nobody but the agent."""
+        return None
+
     def _attached(self, kind: str, features: list[str], faults: list[dict[str, Any]]) -> Device:
         name = ".".join([kind, *features])
         if name not in self.attached:
@@ -79,6 +87,5 @@ def bring(device: Device, state: str) -> dict[str, Any]:
     return {"image": {"bytes": len(image)}}
 
 
-
-# The one line to change for real devices.
-RIG: type[Rig] = SimulatedRig
+# In the kernel lab the matrix runs on the real thing.
+RIG: type[Rig] = MttyRig if IN_LAB else SimulatedRig

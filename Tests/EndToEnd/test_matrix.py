@@ -68,6 +68,7 @@ def test_pair(rig: Rig, features: list[str], start: str, goal: str) -> None:
         check_refusal(device, before, goal)
     else:
         check_success(device, before, goal, way, members)
+    assert rig.witness() in (None, start if way is None else goal)
 
 
 def check_refusal(device: Device, before: dict[str, Any], goal: str) -> None:

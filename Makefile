@@ -34,7 +34,7 @@ test: ## Install what is missing, build, run every test
 
 test-unit: build-packages | $(LOGS) ## Unit tests and the laws of devices, in Swift
 	swift build --build-tests
-	swift test --skip-build --skip LabTests $(call keep,unit)
+	swift test --skip-build --disable-xctest --skip LabTests $(call keep,unit)
 
 test-e2e: release $(PYTHON) | $(LOGS) ## End to end: real processes, real curl
 	FERRY=$(RELEASE) $(PYTHON) -m pytest -q Tests/EndToEnd $(call keep,e2e)
@@ -48,12 +48,12 @@ test-kernel: release lab-packages $(PYTHON) | $(LOGS) ## The kernel's own VFIO, 
 
 test-asan: build-packages $(PYTHON) | $(LOGS) ## Unit and end-to-end tests under the address sanitizer
 	swift build --build-tests --sanitize address --scratch-path .build-asan
-	swift test --skip-build --sanitize address --scratch-path .build-asan --skip LabTests
+	swift test --skip-build --disable-xctest --sanitize address --scratch-path .build-asan --skip LabTests
 	FERRY=.build-asan/debug/ferry FERRY_SANITIZED=1 $(PYTHON) -m pytest -q Tests/EndToEnd
 
 test-tsan: build-packages $(PYTHON) | $(LOGS) ## The same under the thread sanitizer
 	swift build --build-tests --sanitize thread --scratch-path .build-tsan
-	swift test --skip-build --sanitize thread --scratch-path .build-tsan --skip LabTests
+	swift test --skip-build --disable-xctest --sanitize thread --scratch-path .build-tsan --skip LabTests
 	FERRY=.build-tsan/debug/ferry FERRY_SANITIZED=1 $(PYTHON) -m pytest -q Tests/EndToEnd
 
 format: ## Format the Swift code

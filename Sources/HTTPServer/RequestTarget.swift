@@ -26,9 +26,12 @@ public struct RequestTarget: Hashable, Sendable {
             return
         }
         let origin = try Self.originForm(raw[...])
-        let parts = origin.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        // Bytes, not characters: everything is ASCII by now.
+        let parts = origin.utf8.split(
+            separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
         var segments: [String] = []
-        for segment in parts[0].dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        for segment in parts[0].dropFirst().split(
+            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         {
             let decoded = try Self.decoded(segment)
             if decoded == "." || decoded == ".." { throw .dotSegment }
@@ -37,9 +40,9 @@ public struct RequestTarget: Hashable, Sendable {
         self.segments = segments
         var query: [(name: String, value: String)] = []
         if parts.count > 1 {
-            for pair in parts[1].split(separator: "&") {
+            for pair in parts[1].split(separator: UInt8(ascii: "&")) {
                 let sides = pair.split(
-                    separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                    separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
                 let value = sides.count > 1 ? try Self.decoded(sides[1], plusIsSpace: true) : ""
                 query.append((try Self.decoded(sides[0], plusIsSpace: true), value))
             }
@@ -61,10 +64,14 @@ public struct RequestTarget: Hashable, Sendable {
     }
 
     private static func decoded(
-        _ text: Substring, plusIsSpace: Bool = false
+        _ text: Substring.UTF8View, plusIsSpace: Bool = false
     ) throws(Fault) -> String {
+        let isPlain = text.allSatisfy { byte in
+            byte != UInt8(ascii: "%") && (byte != UInt8(ascii: "+") || !plusIsSpace)
+        }
+        if isPlain { return String(Substring(text)) }
         var bytes: [UInt8] = []
-        var rest = text.utf8[...]
+        var rest = text
         while let byte = rest.popFirst() {
             switch byte {
             case UInt8(ascii: "%"):

@@ -67,17 +67,16 @@ extension AgentAPI {
     }
 
     static func match(_ method: String, _ segments: [String]) -> Match {
-        let found = routes.compactMap { route in
-            route.match(segments).map { (route: route, parameters: $0) }
-        }
-        if found.isEmpty { return .nothing }
         // A GET answers HEAD as well, except where HEAD is an operation of its own.
         for wanted in method == "HEAD" ? ["HEAD", "GET"] : [method] {
-            if let hit = found.first(where: { $0.route.method == wanted }) {
-                return .route(hit.route, parameters: hit.parameters)
+            for route in routes where route.method == wanted {
+                if let parameters = route.match(segments) {
+                    return .route(route, parameters: parameters)
+                }
             }
         }
-        var allowed = found.map(\.route.method)
+        var allowed = routes.filter { $0.match(segments) != nil }.map(\.method)
+        if allowed.isEmpty { return .nothing }
         if allowed.contains("GET") && !allowed.contains("HEAD") { allowed.append("HEAD") }
         return .otherMethods(allowed: allowed + ["OPTIONS"])
     }

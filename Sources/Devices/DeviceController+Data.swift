@@ -5,16 +5,16 @@ internal import SystemPackage
 extension DeviceController {
     /// Makes the caller the one reader of the saving session.
     ///
-    /// A reader whose connection is dead gives way: it is woken, and has a moment to leave.
+    /// A reader whose connection is dead gives way.
     public func openReader(
-        _ bounds: SavingReader.Bounds
+        _ bounds: SavingReader.Bounds, watch: ConnectionWatch = .none
     ) throws(DeviceProblem) -> SavingReader {
-        letStaleReaderLeave()
+        letDeadConnectionLeave(\.streamer)
         let (session, transfer, offset) = try change { machine throws(DeviceProblem) in
             let (session, transfer) = try machine.session(for: .saving)
-            if machine.isStreaming { throw .streamBusy(offset: session.offset) }
+            if machine.streamer != nil { throw .streamBusy(offset: session.offset) }
             let offset = try session.start(bounds.offset, transfer.pipe.offsets.earliest)
-            machine.isStreaming = true
+            machine.streamer = watch
             machine.changeSession(session.id) { $0.isCut = false }
             return (session, transfer, offset)
         }
@@ -22,7 +22,7 @@ extension DeviceController {
             return try SavingReader(self, session.id, transfer, from: offset, bounds)
         } catch {
             change { machine in
-                machine.isStreaming = false
+                machine.streamer = nil
                 machine.changeSession(session.id) { $0.isCut = session.isCut }
             }
             throw .outOfResources(error)
@@ -36,7 +36,7 @@ extension DeviceController {
         _ segment: UploadSegment, if precondition: Precondition = .none,
         watch: ConnectionWatch = .none
     ) throws(DeviceProblem) -> ResumingWriter {
-        letStaleWriterLeave()
+        letDeadConnectionLeave(\.uploader)
         let (session, transfer) = try change { machine throws(DeviceProblem) in
             try precondition.check(machine.generation)
             let (session, transfer) = try machine.session(for: .resuming)
@@ -54,10 +54,9 @@ extension DeviceController {
         }
     }
 
-    /// Waits for a moment until a writer whose connection is dead has written what came from it.
-    public func letStaleWriterLeave() {
-        guard machine.withLock({ $0.uploader?.isGone ?? false }) else { return }
-        _ = machine.wait(until: .now + .seconds(5)) { $0.uploader == nil ? true : nil }
+    /// Waits until what came over a dead connection is written, so that the session's offset is final.
+    public func settleUpload() {
+        letDeadConnectionLeave(\.uploader)
     }
 
     /// Ends all waits for changes of this device, because the agent ends.
@@ -70,7 +69,7 @@ extension DeviceController {
         change { machine in
             machine.isCut = true
             machine.transfer?.pipe.wake()
-            return machine.isStreaming || machine.uploader != nil
+            return machine.streamer != nil || machine.uploader != nil
         }
     }
 
@@ -96,13 +95,14 @@ extension DeviceController {
         machine.withLock { $0.isIdle } ? try? device.state() : nil
     }
 
-    private func letStaleReaderLeave() {
-        let hasReader = machine.withLock { machine in
-            machine.transfer?.pipe.wake()
-            return machine.isStreaming
-        }
-        guard hasReader else { return }
-        _ = machine.wait(until: .now + .milliseconds(100)) { $0.isStreaming ? nil : true }
+    /// Gives the connection that moves data a moment to notice that it is dead, and the time that it
+    /// needs to come to its end if it is.
+    private func letDeadConnectionLeave(_ connection: KeyPath<DeviceMachine, ConnectionWatch?>) {
+        guard machine.withLock({ $0[keyPath: connection] != nil }) else { return }
+        let hasLeft: (inout DeviceMachine) -> Bool? = { $0[keyPath: connection] == nil ? true : nil }
+        if machine.wait(until: .now + .milliseconds(100), for: hasLeft) != nil { return }
+        guard machine.withLock({ $0[keyPath: connection]?.isGone ?? false }) else { return }
+        _ = machine.wait(until: .now + .seconds(10), for: hasLeft)
     }
 }
 

@@ -86,7 +86,7 @@ extension DeviceController {
             return machine.generation
         }
         // The device closes when its last user leaves; a reader does that within moments.
-        _ = machine.wait(until: .now + .seconds(2)) { $0.isStreaming ? nil : true }
+        _ = machine.wait(until: .now + .seconds(2)) { $0.streamer == nil ? true : nil }
         return generation
     }
 }

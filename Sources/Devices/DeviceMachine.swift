@@ -28,8 +28,8 @@ struct DeviceMachine: Sendable {
     var lastTransition: Result<TransitionReport, DeviceProblem>?
     var stopCopyLength: UInt64?
     var sampling = PrecopySampling()
-    /// A connection streams the saving session.
-    var isStreaming = false
+    /// The connection that streams the saving session.
+    var streamer: ConnectionWatch?
     /// The connection that writes into the resuming session.
     var uploader: ConnectionWatch?
     /// The agent ends: nobody waits for changes any more.

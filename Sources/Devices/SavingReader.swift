@@ -132,7 +132,7 @@ public final class SavingReader: Sendable {
         digest?.settle()
         pipe.detach()
         controller.change { machine in
-            machine.isStreaming = false
+            machine.streamer = nil
             if !delivered && hasSent { machine.streamWasCut(sessionID) }
         }
     }

@@ -129,11 +129,26 @@ class Wire:
             answer.body = self.rest()
         return answer
 
+    def some(self, most: int) -> bytes:
+        """What there is, at least one byte and not more than so many."""
+        if not self.unread:
+            self._more()
+        data, self.unread = self.unread[:most], self.unread[most:]
+        return data
+
+    def chunk_size(self) -> int:
+        """The line before a chunk; 0 for the last one."""
+        return int(self._line().split(b";")[0], 16)
+
+    def trailer(self) -> dict[str, str]:
+        """What follows the last chunk."""
+        return dict(self._fields())
+
     def chunk(self, answer: Answer | None = None) -> bytes:
         """The next chunk; the last one is empty, and brings the answer's trailer with it."""
-        size = int(self._line().split(b";")[0], 16)
+        size = self.chunk_size()
         if size == 0:
-            trailers = dict(self._fields())
+            trailers = self.trailer()
             if answer:
                 answer.trailers = trailers
             return b""

@@ -13,7 +13,7 @@ extension AgentAPI {
         let reader: SavingReader
         try streams.take(for: "streams")
         do throws(DeviceProblem) {
-            reader = try device.openReader(bounds)
+            reader = try device.openReader(bounds, watch: request.head.watch)
         } catch {
             streams.giveBack()
             throw Problem(of: error, request.action)

@@ -10,7 +10,7 @@ extension AgentAPI {
 
     /// `HEAD /v1/devices/{id}/data`: how far the session is.
     func describeData(_ request: Request) throws(Problem) -> Response {
-        try device(request).letStaleWriterLeave()
+        try device(request).settleUpload()
         let session = try session(request)
         let offset = session.direction == .saving ? "Stream-Offset" : "Upload-Offset"
         return Response(

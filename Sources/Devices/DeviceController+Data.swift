@@ -69,7 +69,7 @@ extension DeviceController {
         change { machine in
             machine.isCut = true
             machine.transfer?.pipe.wake()
-            return machine.streamer != nil || machine.uploader != nil
+            return machine.cutUploader() || machine.streamer != nil
         }
     }
 
@@ -107,6 +107,14 @@ extension DeviceController {
 }
 
 extension DeviceMachine {
+    /// Ends the connection that brings an image in, whose thread waits for nothing else; answers
+    /// whether there was one.
+    func cutUploader() -> Bool {
+        // As long as it is noted here, its owner has not closed it.
+        uploader?.cut()
+        return uploader != nil
+    }
+
     var isIdle: Bool {
         if case .idle = activity { true } else { false }
     }

@@ -85,8 +85,11 @@ extension DeviceController {
             machine.detached()
             return machine.generation
         }
-        // The device closes when its last user leaves; a reader does that within moments.
-        _ = machine.wait(until: .now + .seconds(2)) { $0.streamer == nil ? true : nil }
+        // The device closes when its last user leaves: within moments, but for a silent uploader.
+        let hasClosed = machine.wait(until: .now + .seconds(2)) { machine in
+            machine.streamer == nil && machine.uploader == nil ? true : nil
+        }
+        if hasClosed == nil { _ = machine.withLock { $0.cutUploader() } }
         return generation
     }
 }

@@ -1,6 +1,7 @@
 public import SystemPackage
 
-/// Tells whether the peer of a connection is still there, for a thread that works for it.
+/// What a thread that works for a connection may know of it: whether its peer is still there, and how
+/// to be rid of it.
 ///
 /// A peer that has closed its sending half counts as gone: a client that waits for an answer keeps
 /// both halves open.
@@ -49,5 +50,12 @@ public struct ConnectionWatch: Sendable {
         guard let socket else { return false }
         var entries = [PollEntry(socket, .peerClosed)]
         return poll(&entries, timeout: .zero)
+    }
+
+    /// Ends the connection in both directions, which wakes whoever waits for it. Never blocks.
+    ///
+    /// Corresponds to shutdown(2).
+    public func cut() {
+        if let socket { shutDown(socket) }
     }
 }

@@ -74,15 +74,8 @@ struct Serve: ParsableCommand {
         let log = Logger(label: "ferry")
         do {
             let service = try Service(
-                addresses: addresses(), simulates: simulate != nil,
-                cdevs: FilePath(cdevDirectory), log: log)
-            try service.attach(sources())
-            for number in 0..<UInt64(simulate ?? 0) {
-                // Each with a state of its own, so that a migration shows.
-                var plan = SimulationPlan()
-                plan.seed = number + 1
-                try service.attach([.simulated(plan)])
-            }
+                addresses: addresses(), sources: sources() + simulations(),
+                simulates: simulate != nil, cdevs: FilePath(cdevDirectory), log: log)
             service.announce()
             if (simulate ?? 0) >= 2 { print(Tutorial.text(for: service.addresses[0])) }
             fflush(nil)
@@ -125,6 +118,15 @@ struct Serve: ParsableCommand {
                     """)
             }
             return source
+        }
+    }
+
+    /// Simulated devices, each with a state of its own, so that a migration shows.
+    private func simulations() -> [DeviceSource] {
+        (0..<UInt64(simulate ?? 0)).map { number in
+            var plan = SimulationPlan()
+            plan.seed = number + 1
+            return .simulated(plan)
         }
     }
 }

@@ -15,8 +15,10 @@ struct Service {
     private let log: Logger
     private let cutBySignal = Locked(false)
 
+    /// Binds every address, attaches every device, and only then answers the first request.
     init(
-        addresses: [SocketAddress], simulates: Bool, cdevs: FilePath, log: Logger
+        addresses: [SocketAddress], sources: [DeviceSource], simulates: Bool, cdevs: FilePath,
+        log: Logger
     ) throws(StartFailure) {
         let listeners = try addresses.map { address throws(StartFailure) in
             try Self.listen(on: address)
@@ -25,6 +27,13 @@ struct Service {
         self.addresses = listeners.map(\.address)
         let opener = HostOpener(simulates: simulates)
         registry = DeviceRegistry(opener: opener)
+        for source in sources {
+            do throws(AttachProblem) {
+                _ = try registry.attach(source)
+            } catch {
+                throw StartFailure(reason: error.explanation)
+            }
+        }
         let agent = AgentDescription(
             id: Self.randomID(), version: Ferry.version, simulates: simulates, cdevs: cdevs)
         api = AgentAPI(agent, registry, opener: opener, log: log)
@@ -32,16 +41,6 @@ struct Service {
             server = try HTTPServer(listeners: listeners, handler: api)
         } catch {
             throw StartFailure(reason: "Starting the server failed: \(error.name) (\(error)).")
-        }
-    }
-
-    func attach(_ sources: [DeviceSource]) throws(StartFailure) {
-        for source in sources {
-            do throws(AttachProblem) {
-                _ = try registry.attach(source)
-            } catch {
-                throw StartFailure(reason: error.explanation)
-            }
         }
     }
 

@@ -23,6 +23,7 @@ release: build-packages ## Build for use: .build/release/ferry
 
 check: build-packages $(PYTHON) ## Check format, layering, docs and the API document
 	swift format lint --strict -r Sources Tests Package.swift
+	$(PYTHON) -m pyflakes Tests Benchmarks
 	$(PYTHON) Tests/Checks/layers.py
 	$(PYTHON) Tests/Checks/house.py
 	$(PYTHON) Tests/OpenAPI/render.py --check

@@ -99,7 +99,9 @@ extension DeviceController {
     /// needs to come to its end if it is.
     private func letDeadConnectionLeave(_ connection: KeyPath<DeviceMachine, ConnectionWatch?>) {
         guard machine.withLock({ $0[keyPath: connection] != nil }) else { return }
-        let hasLeft: (inout DeviceMachine) -> Bool? = { $0[keyPath: connection] == nil ? true : nil }
+        let hasLeft: (inout DeviceMachine) -> Bool? = {
+            $0[keyPath: connection] == nil ? true : nil
+        }
         if machine.wait(until: .now + .milliseconds(100), for: hasLeft) != nil { return }
         guard machine.withLock({ $0[keyPath: connection]?.isGone ?? false }) else { return }
         _ = machine.wait(until: .now + .seconds(10), for: hasLeft)

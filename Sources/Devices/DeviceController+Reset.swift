@@ -17,7 +17,7 @@ extension DeviceController {
             try machine.beginReset(precondition, idempotencyKey)
         }
         if let answer { return answer }
-        return try concluding { () throws(DeviceProblem) in
+        return try conclude { () throws(DeviceProblem) in
             let ended: TransferSession?
             do throws(DeviceError) {
                 try device.reset()
@@ -29,7 +29,7 @@ extension DeviceController {
             let report = report(sessionEnded: ended)
             if let idempotencyKey { change { $0.remember(report, as: idempotencyKey) } }
             return report
-        }
+        }.get()
     }
 
     private func stateAfterFailure(_ error: DeviceError) -> MigrationState {

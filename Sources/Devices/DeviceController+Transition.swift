@@ -18,18 +18,17 @@ extension DeviceController {
             try machine.beginTransition(to: target, precondition, proof)
         }
         if isThere { return report() }
-        return try concluding { () throws(DeviceProblem) in
-            try run(to: target, proof)
-        }
+        return try conclude { () throws(DeviceProblem) in try run(to: target, proof) }.get()
     }
 
     /// The same on a thread of its own: answers what it did if that is done by a deadline, else nil.
     ///
     /// What is refused without asking the driver is refused at once. Later ``DeviceSnapshot`` tells how
-    /// it went.
+    /// it went; whoever wants to hear it at once is told on that thread.
     public func transition(
         to target: MigrationState, if precondition: Precondition = .none,
-        proof: CommitProof = CommitProof(), waitingUntil deadline: ContinuousClock.Instant
+        proof: CommitProof = CommitProof(), waitingUntil deadline: ContinuousClock.Instant,
+        ended: @escaping @Sendable (Result<TransitionReport, DeviceProblem>) -> Void = { _ in }
     ) throws(DeviceProblem) -> TransitionReport? {
         let number = try change { machine throws(DeviceProblem) in
             try machine.beginTransition(to: target, precondition, proof)
@@ -38,7 +37,7 @@ extension DeviceController {
         guard let number else { return report() }
         do throws(Errno) {
             try Thread(name: "transition") { [self] in
-                _ = try? concluding { () throws(DeviceProblem) in try run(to: target, proof) }
+                ended(conclude { () throws(DeviceProblem) in try run(to: target, proof) })
             }.detach()
         } catch {
             change { $0.activity = .idle }
@@ -105,15 +104,15 @@ extension DeviceController {
     }
 
     /// Ends the activity that this thread began, and remembers how it went.
-    func concluding(
+    func conclude(
         _ activity: () throws(DeviceProblem) -> TransitionReport
-    ) throws(DeviceProblem) -> TransitionReport {
+    ) -> Result<TransitionReport, DeviceProblem> {
         let outcome = Result { () throws(DeviceProblem) in try activity() }
         change { machine in
             machine.activity = .idle
             machine.lastTransition = outcome
         }
-        return try outcome.get()
+        return outcome
     }
 
     func report(

@@ -12,7 +12,7 @@ from agent import KIB, MIB, Agent, eventually
 from clients import Client
 from conftest import Start
 from devices import SMALL, Device
-from wire import Cut, Wire
+from wire import Wire
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 # Far beyond what a test may take: whoever waits for its end hangs.

@@ -3,13 +3,12 @@
 Every case carries a second request, which deletes a device, where a careless server would find it.
 """
 
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from agent import KIB, MIB, PATIENCE, Agent
+from agent import KIB, PATIENCE, Agent
 from answers import Answer
 from clients import Client
 from conftest import Attach

@@ -32,20 +32,32 @@ extension AgentAPI {
         let proof = try CommitProof(&body)
         try body.finish()
         let deadline = try request.asyncDeadline()
+        let action = request.action
         let report = try request.explaining { () throws(DeviceProblem) -> TransitionReport? in
             guard let deadline else {
-                return try device.transition(to: target, if: precondition, proof: proof)
+                let report = try device.transition(to: target, if: precondition, proof: proof)
+                logArcs(of: report, device.id)
+                return report
             }
             return try device.transition(
-                to: target, if: precondition, proof: proof, waitingUntil: deadline)
+                to: target, if: precondition, proof: proof, waitingUntil: deadline
+            ) { [self] outcome in
+                switch outcome {
+                case .success(let report): logArcs(of: report, device.id)
+                // Perhaps nobody waits any more for an answer that says it.
+                case .failure(let problem): log.error("\(Problem(of: problem, action).detail)")
+                }
+            }
         }
         guard let report else { return accepted(device.snapshot, request) }
-        for timed in report.arcs {
-            log.info(
-                "\(device.id): \(timed.arc.from.name) -> \(timed.arc.to.name) in \(timed.duration.microseconds) us"
-            )
-        }
         return .report(report, of: device.id)
+    }
+
+    private func logArcs(of report: TransitionReport, _ device: DeviceIdentifier) {
+        for timed in report.arcs {
+            let (arc, microseconds) = (timed.arc, timed.duration.microseconds)
+            log.info("\(device): \(arc.from.name) -> \(arc.to.name) in \(microseconds) us")
+        }
     }
 
     /// The transition goes on; GET state tells how.

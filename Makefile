@@ -57,6 +57,12 @@ test-tsan: build-packages $(PYTHON) | $(LOGS) ## The same under the thread sanit
 	swift test --skip-build --disable-xctest --sanitize thread --scratch-path .build-tsan --skip LabTests
 	FERRY=.build-tsan/debug/ferry FERRY_SANITIZED=1 $(PYTHON) -m pytest -q Tests/EndToEnd
 
+bench: release $(PYTHON) ## Ferry beside its peers, in a network namespace of its own (about ten minutes)
+	@deploy/install-packages Benchmarks/packages.txt
+	swift build -c release --package-path Benchmarks/hummingbird-hello --scratch-path .build/hummingbird
+	@$(MAKE) --no-print-directory -C Benchmarks
+	$(PYTHON) Benchmarks/run.py $(SUITES)
+
 format: ## Format the Swift code
 	swift format -i -r Sources Tests Package.swift
 
@@ -85,4 +91,4 @@ $(LOGS):
 	@mkdir -p $@
 
 .PHONY: help run build release check test test-unit test-e2e test-api test-kernel test-asan \
-	test-tsan format openapi clean summary build-packages lab-packages
+	test-tsan bench format openapi clean summary build-packages lab-packages

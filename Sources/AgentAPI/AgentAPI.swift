@@ -129,7 +129,8 @@ public final class AgentAPI: RequestHandler {
     }
 
     private func answer(_ problem: Problem, to head: RequestHead, _ id: String) -> Response {
-        if problem.slug.status >= 500 {
+        // What passes by itself is nobody's fault, and there may be a lot of it.
+        if problem.slug.status >= 500 && !problem.slug.isRetryable {
             log.error("\(problem.detail)", metadata: ["request": "\(id)"])
         } else {
             log.debug("\(problem.detail)", metadata: ["request": "\(id)"])

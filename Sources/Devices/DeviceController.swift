@@ -46,8 +46,7 @@ public final class DeviceController: Sendable {
 
     /// Everything that is known of the device, without asking it.
     public var snapshot: DeviceSnapshot {
-        let machine = self.machine.withLock { $0 }
-        return DeviceSnapshot(self, machine)
+        machine.withLock { DeviceSnapshot(self, $0) }
     }
 
     /// The same, once its generation is above a number, or when time runs out.
@@ -61,9 +60,9 @@ public final class DeviceController: Sendable {
             let slice = min(deadline, .now + ConnectionWatch.interval)
             let changed = machine.wait(until: slice) { machine in
                 machine.generation > generation || machine.isDetached || machine.isEnding
-                    ? machine : nil
+                    ? DeviceSnapshot(self, machine) : nil
             }
-            if let changed { return DeviceSnapshot(self, changed) }
+            if let changed { return changed }
         }
         return snapshot
     }
@@ -102,8 +101,7 @@ public struct DeviceSnapshot: Sendable {
     public let source: DeviceSource
     /// When it was attached.
     public let attachedAt: Timestamp
-    /// What it is.
-    public let identity: DeviceIdentity
+    private let device: any MigratableDevice
     /// What of the migration protocol it supports.
     public let features: MigrationFeatures
     /// The form of its PRECOPY_INFO; nil without PRE_COPY.
@@ -133,7 +131,7 @@ public struct DeviceSnapshot: Sendable {
         id = controller.id
         source = controller.source
         attachedAt = controller.attachedAt
-        identity = controller.device.identity
+        device = controller.device
         features = machine.features
         precopyInfoVersion = controller.device.precopyInfoVersion
         state = machine.state
@@ -146,5 +144,10 @@ public struct DeviceSnapshot: Sendable {
         transition = machine.transition
         lastTransition = machine.lastTransition
         lastError = machine.lastError
+    }
+
+    /// What it is; asked of the device now.
+    public var identity: DeviceIdentity {
+        device.identity
     }
 }

@@ -32,11 +32,11 @@ public struct DeviceIdentifier: Hashable, Sendable, Comparable, CustomStringConv
     public let description: String
 
     /// Takes a text that is a valid id.
-    public init?(_ text: some StringProtocol) {
+    public init?(_ text: String) {
         guard (1...64).contains(text.utf8.count), text != ".", text != "..",
             text.utf8.allSatisfy(Self.isAllowed)
         else { return nil }
-        description = String(text)
+        description = text
     }
 
     /// Ids are ordered by their bytes.

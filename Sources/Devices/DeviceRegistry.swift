@@ -72,12 +72,12 @@ public final class DeviceRegistry: Sendable {
     public func page(
         after last: DeviceIdentifier?, limit: Int, where isWanted: (DeviceController) -> Bool
     ) -> (devices: [DeviceController], next: DeviceIdentifier?) {
-        let candidates = contents.withLock { contents in
-            let start = last.map { contents.order.insertionIndex(of: $0, afterEqual: true) } ?? 0
-            return contents.order[start...].compactMap { contents.controllers[$0] }
-        }
+        // No copy, unless a device comes or goes meanwhile.
+        let contents = contents.withLock { $0 }
+        let start = last.map { contents.order.insertionIndex(of: $0, afterEqual: true) } ?? 0
         var devices: [DeviceController] = []
-        for controller in candidates where isWanted(controller) {
+        for id in contents.order[start...] {
+            guard let controller = contents.controllers[id], isWanted(controller) else { continue }
             if devices.count == limit { return (devices, devices.last?.id) }
             devices.append(controller)
         }

@@ -8,7 +8,7 @@ final class DigestWorker: Sendable {
     private let queue = Locked(Queue())
 
     // Two: the worker finds the next piece when it is done with one, and memory stays bounded.
-    private static let mostPieces = 2
+    static let mostPieces = 2
 
     private struct Queue: Sendable {
         /// The first one is being taken in.
@@ -48,9 +48,14 @@ final class DigestWorker: Sendable {
         }
     }
 
+    /// Waits until another piece may be put on the queue: all but the last one are taken in then.
+    func waitForRoom() {
+        waitUntil { $0.pieces.count < Self.mostPieces }
+    }
+
     /// Puts a piece on the queue; blocks while that is full.
     func submit(_ bytes: RawSpan, _ offset: UInt64) {
-        waitUntil { $0.pieces.count < Self.mostPieces }
+        waitForRoom()
         unsafe bytes.withUnsafeBytes { memory in
             let piece = unsafe Piece(bytes: memory, offset: offset)
             queue.change { $0.pieces.append(piece) }

@@ -18,8 +18,8 @@ struct ReplayWindow: Sendable {
     // Bytes in front of the image's: a copy is several times slower where source and destination are
     // a few bytes off the same place in a page.
     private static let margin = 64
-    /// Blocks beyond the window: two that are sent or hashed, one that is filled, one between them.
-    private static let lead = 4
+    /// Blocks beyond those that the window fills: one that is sent, one that is filled, one between.
+    private static let lead = 3
 
     /// How many bytes before the first one that was never sent can be had again.
     let length: UInt64
@@ -35,8 +35,7 @@ struct ReplayWindow: Sendable {
     /// Keeps at least so many bytes that were sent.
     init(length: UInt64) {
         self.length = length
-        let blocks = (length + UInt64(Self.blockLength) - 1) / UInt64(Self.blockLength)
-        mostBlocks = Int(clamping: blocks) + Self.lead
+        mostBlocks = Int(clamping: length / UInt64(Self.blockLength)) + Self.lead
     }
 
     /// The first byte that can still be had.

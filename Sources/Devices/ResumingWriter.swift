@@ -57,7 +57,7 @@ public final class ResumingWriter: Sendable {
     private let digest: StreamDigest?
     private let offset: Locked<UInt64>
 
-    /// `EAGAIN`: no room for a thread.
+    /// `EAGAIN`, `ENOMEM`: no room for a thread or its memory.
     init(
         _ controller: DeviceController, _ session: String, _ transfer: DeviceMachine.Transfer,
         _ segment: UploadSegment
@@ -68,7 +68,8 @@ public final class ResumingWriter: Sendable {
         sessionID = session
         offset = Locked(segment.offset)
         digest =
-            segment.digests ? try StreamDigest(transfer.digest, from: segment.offset) : nil
+            segment.digests
+            ? try StreamDigest(transfer.digest, from: segment.offset, copies: true) : nil
     }
 
     /// Writes a piece of the image, all of it.
@@ -78,8 +79,8 @@ public final class ResumingWriter: Sendable {
     public func write(_ piece: RawSpan) throws(DeviceProblem) {
         try checkLength(piece.byteCount)
         let start = offset.withLock { $0 }
-        guard let digest else { return try writeAll(piece) }
-        try digest.hashing(piece, at: start) { () throws(DeviceProblem) in try writeAll(piece) }
+        digest?.beginCopying(piece, at: start)
+        try writeAll(piece)
     }
 
     private func writeAll(_ piece: RawSpan) throws(DeviceProblem) {

@@ -51,12 +51,20 @@ final class StreamDigest: Sendable {
     /// Of this stream's bytes alone; nil where those are the image's.
     private let own: Locked<RunningDigest>?
     private let worker: DigestWorker
+    private let copies: [MemoryBlock]
+    private let nextCopy = Locked(0)
 
+    private static let copyLength = 512 << 10
     /// Below that a piece is hashed faster than another thread is woken.
     private static let smallPiece = 64 << 10
 
-    /// `EAGAIN`: the system has no room for a thread.
-    init(_ image: ImageDigest, from offset: UInt64) throws(Errno) {
+    /// `EAGAIN`: the system has no room for a thread; `ENOMEM`: or for copies.
+    init(
+        _ image: ImageDigest, from offset: UInt64, copies isCopying: Bool = false
+    ) throws(Errno) {
+        copies = try (0..<(isCopying ? DigestWorker.mostPieces : 0)).map { _ throws(Errno) in
+            try MemoryBlock(count: Self.copyLength)
+        }
         let own =
             offset == 0 && image.stands(at: 0) ? nil : Locked(RunningDigest(from: offset))
         self.image = image
@@ -87,13 +95,23 @@ final class StreamDigest: Sendable {
         worker.oldestOffset
     }
 
-    /// Takes in the bytes from an offset on, while a body does something else with them.
-    func hashing<Result, Failure: Error>(
-        _ bytes: RawSpan, at offset: UInt64, while body: () throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        begin(bytes, at: offset)
-        defer { settle() }
-        return try body()
+    /// Takes in a copy of the bytes from an offset on, for a caller who gives the memory back before it
+    /// is hashed.
+    func beginCopying(_ bytes: RawSpan, at offset: UInt64) {
+        var done = 0
+        while done < bytes.byteCount {
+            let rest = bytes.extracting(droppingFirst: done)
+            let piece = rest.extracting(first: Self.copyLength)
+            // One of the two was taken in: not the one that was filled last.
+            worker.waitForRoom()
+            let copy = nextCopy.withLock { next in
+                defer { next = (next + 1) % copies.count }
+                return copies[next]
+            }
+            copy.copy(piece)
+            copy.read(0..<piece.byteCount) { begin($0, at: offset + UInt64(done)) }
+            done += piece.byteCount
+        }
     }
 
     /// Waits until everything is taken in.

@@ -49,7 +49,8 @@ final class Acceptor: Sendable {
             var entries = [PollEntry(stopEvent.borrowed, .readable)]
             entries += waiting.map { PollEntry($0.borrowed, .readable) }
             if listens { entries += listeners.map { PollEntry($0.borrowed, .readable) } }
-            poll(&entries, timeout: listens ? Self.tick : Self.pauseWhenFull)
+            var span = entries.mutableSpan
+            poll(&span, timeout: listens ? Self.tick : Self.pauseWhenFull)
             if !entries[0].seen.isEmpty { break }
             var stillWaiting: [Waiting] = []
             for (connection, entry) in zip(waiting, entries.dropFirst()) {

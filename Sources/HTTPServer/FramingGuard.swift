@@ -53,11 +53,11 @@ extension String {
     // A name such as "content-length " or "transfer-encoding\n" is what the library makes of a space
     // before the colon or of a folded line.
     fileprivate var isFieldName: Bool {
-        for framing in ["content-length", "transfer-encoding"]
-        where hasPrefix(framing) && self != framing {
-            return false
+        guard !isEmpty, utf8.allSatisfy(\.isTokenByte) else { return false }
+        let name = lowercased()
+        return ["content-length", "transfer-encoding"].allSatisfy { framing in
+            !name.hasPrefix(framing) || name == framing
         }
-        return !isEmpty && utf8.allSatisfy(\.isTokenByte)
     }
 }
 

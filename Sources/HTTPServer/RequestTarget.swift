@@ -25,12 +25,12 @@ public struct RequestTarget: Hashable, Sendable {
             query = []
             return
         }
-        let origin = try Self.originForm(raw[...])
         // Bytes, not characters: everything is ASCII by now.
-        let parts = origin.utf8.split(
-            separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
+        let origin = try Self.originForm(Array(raw.utf8)[...])
+        let end = origin.firstIndex(of: UInt8(ascii: "?")) ?? origin.endIndex
         var segments: [String] = []
-        for segment in parts[0].dropFirst().split(
+        segments.reserveCapacity(8)
+        for segment in origin[..<end].dropFirst().split(
             separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         {
             let decoded = try Self.decoded(segment)
@@ -39,37 +39,38 @@ public struct RequestTarget: Hashable, Sendable {
         }
         self.segments = segments
         var query: [(name: String, value: String)] = []
-        if parts.count > 1 {
-            for pair in parts[1].split(separator: UInt8(ascii: "&")) {
-                let sides = pair.split(
-                    separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-                let value = sides.count > 1 ? try Self.decoded(sides[1], plusIsSpace: true) : ""
-                query.append((try Self.decoded(sides[0], plusIsSpace: true), value))
-            }
+        for pair in origin[end...].dropFirst().split(separator: UInt8(ascii: "&")) {
+            let sides = pair.split(
+                separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            let value = sides.count > 1 ? try Self.decoded(sides[1], plusIsSpace: true) : ""
+            query.append((try Self.decoded(sides[0], plusIsSpace: true), value))
         }
         self.query = query
     }
 
     // `GET http://host/path` names an authority, which says nothing here.
-    private static func originForm(_ raw: Substring) throws(Fault) -> Substring {
+    private static func originForm(_ raw: ArraySlice<UInt8>) throws(Fault) -> ArraySlice<UInt8> {
         // Beyond ASCII a separator can hide in a composed character.
-        guard raw.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { throw .form }
-        if raw.hasPrefix("/") { return raw }
-        for scheme in ["http://", "https://"] where raw.lowercased().hasPrefix(scheme) {
-            let rest = raw.dropFirst(scheme.count)
-            let path = rest.drop { $0 != "/" && $0 != "?" }
-            return path.hasPrefix("/") ? path : "/" + path
+        guard raw.allSatisfy({ (0x21...0x7e).contains($0) }) else { throw .form }
+        if raw.first == slash { return raw }
+        for scheme in ["http://", "https://"] {
+            let start = raw.prefix(scheme.utf8.count)
+            guard String(decoding: start, as: UTF8.self).lowercased() == scheme else { continue }
+            let path = raw[start.endIndex...].drop { $0 != slash && $0 != UInt8(ascii: "?") }
+            return path.first == slash ? path : ([slash] + path)[...]
         }
         throw .form
     }
 
+    private static let slash = UInt8(ascii: "/")
+
     private static func decoded(
-        _ text: Substring.UTF8View, plusIsSpace: Bool = false
+        _ text: ArraySlice<UInt8>, plusIsSpace: Bool = false
     ) throws(Fault) -> String {
         let isPlain = text.allSatisfy { byte in
             byte != UInt8(ascii: "%") && (byte != UInt8(ascii: "+") || !plusIsSpace)
         }
-        if isPlain { return String(Substring(text)) }
+        if isPlain { return String(decoding: text, as: UTF8.self) }
         var bytes: [UInt8] = []
         var rest = text
         while let byte = rest.popFirst() {

@@ -56,6 +56,11 @@ public struct JSONObject: Hashable, Sendable {
 extension JSONObject: ExpressibleByDictionaryLiteral {
     /// An object from its members in their order.
     public init(dictionaryLiteral elements: (String, JSONValue?)...) {
+        self.init(elements)
+    }
+
+    fileprivate init(_ elements: [(String, JSONValue?)]) {
+        members.reserveCapacity(elements.count)
         for (name, value) in elements { self[name] = value }
     }
 }
@@ -67,9 +72,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral,
     public init(stringLiteral value: String) { self = .string(value) }
     /// An object from its members in their order.
     public init(dictionaryLiteral elements: (String, JSONValue?)...) {
-        var object = JSONObject()
-        for (name, value) in elements { object[name] = value }
-        self = .object(object)
+        self = .object(JSONObject(elements))
     }
     /// An array.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }

@@ -61,10 +61,21 @@ public enum StateMachine {
     public static func reachableStates(
         from: MigrationState, features: MigrationFeatures
     ) -> [MigrationState] {
-        MigrationState.known.filter { to in
-            to != from && (try? nextState(from: from, to: to, features: features)) != nil
-        }
+        reachable[features.intersection(.known)]?[from] ?? []
     }
+
+    // Asked for with every look at a device, so it is worked out once.
+    private static let reachable: [MigrationFeatures: [MigrationState: [MigrationState]]] = {
+        let bits = 0...MigrationFeatures.known.rawValue
+        let sets = Set(bits.map { MigrationFeatures(rawValue: $0).intersection(.known) })
+        return sets.reduce(into: [:]) { all, features in
+            all[features] = MigrationState.known.reduce(into: [:]) { states, from in
+                states[from] = MigrationState.known.filter { to in
+                    to != from && (try? nextState(from: from, to: to, features: features)) != nil
+                }
+            }
+        }
+    }()
 
     // Rows: the state that the device is in; columns: the state it is to reach; entries: the next
     // state on the way when every feature is there. An entry that the device lacks is walked

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SystemPackage
 
 /// Takes an image in, and compares every byte of it with what its headers say it must be.
@@ -58,7 +59,7 @@ struct ImageReceiver: Sendable {
         let place = arrived..<arrived + bytes.count
         if part.isHeader {
             unsafe piece.replaceSubrange(place, with: bytes)
-        } else if unsafe !piece[place].elementsEqual(bytes) {
+        } else if unsafe !isExpected(bytes) {
             var damage = content?.damage ?? 0
             for index in 0..<bytes.count where unsafe piece[arrived + index] != bytes[index] {
                 damage = unsafe BlockGenerator.mixed(
@@ -68,6 +69,15 @@ struct ImageReceiver: Sendable {
         }
         arrived = place.upperBound
         position += UInt64(bytes.count)
+    }
+
+    private func isExpected(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        unsafe piece.withUnsafeBytes { expected in
+            guard let wanted = expected.baseAddress, let come = bytes.baseAddress else {
+                return true
+            }
+            return unsafe memcmp(wanted + arrived, come, bytes.count) == 0
+        }
     }
 
     private mutating func finishPiece() throws(Errno) {

@@ -37,19 +37,20 @@ public struct ConnectionWatch: Sendable {
     ///
     /// Corresponds to poll(2).
     public func wait(for event: EventDescriptor, timeout: Duration) -> Wake {
-        var entries = [PollEntry(event.borrowed, .readable)]
-        if let socket { entries.append(PollEntry(socket, .peerClosed)) }
-        guard poll(&entries, timeout: timeout) else { return .timeout }
-        if entries.count > 1 && !entries[1].seen.isEmpty { return .gone }
+        var entries: [2 of PollEntry] = [
+            PollEntry(event.borrowed, .readable),
+            PollEntry(socket ?? FileDescriptor(rawValue: -1), .peerClosed),
+        ]
+        var span = entries.mutableSpan
+        guard poll(&span, timeout: timeout) else { return .timeout }
+        if !entries[1].seen.isEmpty { return .gone }
         event.clear()
         return .event
     }
 
     /// The peer has gone. Never blocks.
     public var isGone: Bool {
-        guard let socket else { return false }
-        var entries = [PollEntry(socket, .peerClosed)]
-        return poll(&entries, timeout: .zero)
+        socket.map { poll($0, for: .peerClosed, timeout: .zero) != nil } ?? false
     }
 
     /// Ends the connection in both directions, which wakes whoever waits for it. Never blocks.

@@ -118,9 +118,9 @@ private func sendSome(_ parts: UnsafeMutableBufferPointer<iovec>, on connection:
 
 private func waitUntilWritable(_ connection: FileDescriptor, while goesOn: () -> Bool) -> Bool {
     while goesOn() {
-        var entries = [PollEntry(connection, [.writable, .peerClosed])]
-        if poll(&entries, timeout: ConnectionWatch.interval) {
-            return entries[0].seen == .writable
+        let events: PollEntry.Events = [.writable, .peerClosed]
+        if let seen = poll(connection, for: events, timeout: ConnectionWatch.interval) {
+            return seen == .writable
         }
     }
     return false
@@ -143,8 +143,9 @@ public func linger(on connection: FileDescriptor) {
     _ = shutdown(connection.rawValue, CInt(SHUT_WR))
     let deadline = ContinuousClock.now + .seconds(2)
     var ignored = [UInt8](repeating: 0, count: 64 << 10)
-    var entries = [PollEntry(connection, .readable)]
-    while ContinuousClock.now < deadline, poll(&entries, timeout: deadline - .now) {
+    while ContinuousClock.now < deadline,
+        poll(connection, for: .readable, timeout: deadline - .now) != nil
+    {
         let count = unsafe ignored.withUnsafeMutableBytes {
             unsafe recv(connection.rawValue, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT))
         }

@@ -47,4 +47,12 @@ public import SystemPackage
             start: start + range.lowerBound, count: range.count)
         return body(unsafe part.bytes)
     }
+
+    /// Copies bytes to the beginning of the block.
+    public func copy(_ bytes: RawSpan) {
+        precondition(bytes.byteCount <= count)
+        unsafe bytes.withUnsafeBytes { bytes in
+            unsafe UnsafeMutableRawBufferPointer(start: start, count: count).copyMemory(from: bytes)
+        }
+    }
 }

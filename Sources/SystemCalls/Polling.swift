@@ -39,20 +39,33 @@ public struct PollEntry: Sendable {
 
 /// Waits until something happens to one of the descriptors; false when time runs out first.
 ///
-/// Corresponds to poll(2). A nil timeout waits for ever; less than a millisecond is rounded up.
+/// Corresponds to poll(2). A nil timeout waits for ever; less than a millisecond is rounded up; a
+/// negative descriptor is passed over. Allocates nothing.
 @discardableResult
-public func poll(_ entries: inout [PollEntry], timeout: Duration?) -> Bool {
-    var raw = entries.map(\.entry)
+public func poll(_ entries: inout MutableSpan<PollEntry>, timeout: Duration?) -> Bool {
     let deadline = timeout.map { ContinuousClock.now + $0 }
-    var count: CInt
-    repeat {
-        count = unsafe raw.withUnsafeMutableBufferPointer { buffer in
-            unsafe Glibc.poll(buffer.baseAddress, nfds_t(buffer.count), milliseconds(to: deadline))
+    return unsafe entries.withUnsafeMutableBufferPointer { buffer in
+        unsafe buffer.withMemoryRebound(to: pollfd.self) { raw in
+            var count: CInt
+            repeat {
+                count = unsafe Glibc.poll(
+                    raw.baseAddress, nfds_t(raw.count), milliseconds(to: deadline))
+                // EINTR is the one error that a sound call meets; ENOMEM passes.
+            } while count < 0
+            return count > 0
         }
-        // EINTR is the one error that a sound call meets; ENOMEM passes.
-    } while count < 0
-    for index in entries.indices { entries[index].entry = raw[index] }
-    return count > 0
+    }
+}
+
+/// Waits until something happens to a descriptor; answers what, or nil when time runs out first.
+///
+/// Corresponds to poll(2), like ``poll(_:timeout:)``.
+public func poll(
+    _ descriptor: FileDescriptor, for events: PollEntry.Events, timeout: Duration?
+) -> PollEntry.Events? {
+    var entries: [1 of PollEntry] = [PollEntry(descriptor, events)]
+    var span = entries.mutableSpan
+    return poll(&span, timeout: timeout) ? entries[0].seen : nil
 }
 
 private func milliseconds(to deadline: ContinuousClock.Instant?) -> CInt {

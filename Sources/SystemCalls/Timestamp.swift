@@ -22,14 +22,33 @@ public struct Timestamp: Hashable, Sendable, CustomStringConvertible {
     /// Source: RFC 3339, section 5.6.
     public var description: String {
         var seconds = time_t(microseconds.floorDivided(by: 1_000_000))
-        let fraction = microseconds - Int64(seconds) * 1_000_000
-        var text = [CChar](repeating: 0, count: 20)
+        let fraction = Int(microseconds - Int64(seconds) * 1_000_000)
         var parts = unsafe tm()
-        _ = unsafe strftime(&text, text.count, "%FT%T", gmtime_r(&seconds, &parts))
-        let digits = String(fraction)
-        let zeros = String(repeating: "0", count: 6 - digits.count)
-        let date = String(decoding: text.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        return "\(date).\(zeros)\(digits)Z"
+        _ = unsafe gmtime_r(&seconds, &parts)
+        // Digit by digit: two of these stand in most answers.
+        var text: [UInt8] = []
+        text.reserveCapacity(32)
+        unsafe text.append(Int(parts.tm_year) + 1900, digits: 4, then: "-")
+        unsafe text.append(Int(parts.tm_mon) + 1, digits: 2, then: "-")
+        unsafe text.append(Int(parts.tm_mday), digits: 2, then: "T")
+        unsafe text.append(Int(parts.tm_hour), digits: 2, then: ":")
+        unsafe text.append(Int(parts.tm_min), digits: 2, then: ":")
+        unsafe text.append(Int(parts.tm_sec), digits: 2, then: ".")
+        text.append(fraction, digits: 6, then: "Z")
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension [UInt8] {
+    /// A number with leading zeros, and what follows it.
+    fileprivate mutating func append(_ number: Int, digits: Int, then next: Unicode.Scalar) {
+        var unit = 1
+        for _ in 1..<digits { unit *= 10 }
+        while unit > 0 {
+            append(UInt8(ascii: "0") + UInt8(number / unit % 10))
+            unit /= 10
+        }
+        append(UInt8(ascii: next))
     }
 }
 

@@ -141,7 +141,7 @@ extension DeviceSource {
         guard text.hasPrefix("group:") else { return nil }
         let parts = text.dropFirst(6).split(separator: ",", maxSplits: 1)
         guard parts.count == 2, let number = Int(parts[0]), number >= 0,
-            let device = DeviceIdentifier(parts[1])
+            let device = DeviceIdentifier(String(parts[1]))
         else { return nil }
         self = .group(number: number, device: "\(device)")
     }

@@ -57,7 +57,7 @@ struct ReplayWindowTests {
         var window = ReplayWindow(length: 0)
         try fill(&window, to: 100 * block)
         let full = window.readOffset
-        #expect(full == 4 * block)
+        #expect(full == 3 * block)
         window.sent(to: block - 1)
         #expect(try window.place(readerAt: block - 1) == nil)
         window.sent(to: block)

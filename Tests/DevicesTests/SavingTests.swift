@@ -221,14 +221,17 @@ struct SavingTests {
     func pace() {
         let start = ContinuousClock.now
         var pace = Pace(bytesPerSecond: 1000, now: start)
-        #expect(pace.largestPiece == 50)
+        #expect(pace.largestPiece == 10)
         #expect(pace.wait(from: start) == .zero)
-        pace.moved(50, at: start)
-        #expect(pace.wait(from: start) == .milliseconds(50))
-        pace.moved(50, at: start + .milliseconds(50))
-        #expect(pace.wait(from: start + .milliseconds(50)) == .milliseconds(50))
+        pace.moved(10, at: start)
+        #expect(pace.wait(from: start) == .milliseconds(10))
+        // A moment of lateness is caught up with.
+        pace.moved(10, at: start + .milliseconds(15))
+        #expect(pace.wait(from: start + .milliseconds(15)) == .milliseconds(5))
         // Time that nobody used is not saved up.
-        pace.moved(50, at: start + .seconds(10))
-        #expect(pace.wait(from: start + .seconds(10)) == .milliseconds(50))
+        pace.moved(10, at: start + .seconds(10))
+        pace.moved(10, at: start + .seconds(10))
+        pace.moved(10, at: start + .seconds(10))
+        #expect(pace.wait(from: start + .seconds(10)) == .milliseconds(10))
     }
 }

@@ -56,7 +56,7 @@ struct FramingGuardTests {
             "Content-Length ", "Content-Length\t", "transfer-encoding ", "Transfer-Encoding\n x",
             "content-lengthx", "", "a b", "a\u{e4}", "a:b", "(a)",
         ] {
-            #expect(fault([host, (name, "5")]) == .fieldName(name.lowercased()), "\(name)")
+            #expect(fault([host, (name, "5")]) == .fieldName(name), "\(name)")
         }
     }
 

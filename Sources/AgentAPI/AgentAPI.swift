@@ -54,6 +54,7 @@ public final class AgentAPI: RequestHandler {
         if isShuttingDown {
             throw Problem(.shuttingDown, "\(head.method) was refused: the agent is ending.")
         }
+        try head.refuseOtherOrigins()
         let target: RequestTarget
         do throws(RequestTarget.Fault) {
             target = try RequestTarget(head.rawTarget)

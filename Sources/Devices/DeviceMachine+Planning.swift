@@ -22,7 +22,8 @@ extension DeviceMachine {
 
     /// The states that can be asked for here, from the point of view of the session as well.
     var reachableStates: [MigrationState] {
-        StateMachine.reachableStates(from: state, features: features).filter(canLeave)
+        let states = StateMachine.reachableStates(from: state, features: features)
+        return states.allSatisfy(canLeave) ? states : states.filter(canLeave)
     }
 
     /// What can be done after a failure.

@@ -31,8 +31,9 @@ public struct HeaderFields: Sendable {
 extension String {
     /// Field names are ASCII, and upper and lower case are one.
     fileprivate func isSameFieldName(as other: String) -> Bool {
-        utf8.count == other.utf8.count
-            && zip(utf8, other.utf8).allSatisfy { $0.inLowerCase == $1.inLowerCase }
+        guard utf8.count == other.utf8.count else { return false }
+        return self == other
+            || zip(utf8, other.utf8).allSatisfy { $0.inLowerCase == $1.inLowerCase }
     }
 }
 

@@ -197,17 +197,44 @@ def test_large_body_is_refused_before_it_comes(wire: Callable[[], Wire]) -> None
     connection.answer().problem(413, "body-too-large")
 
 
+# Pages in a browser
+
+@pytest.mark.parametrize("headers", [
+    {"Origin": "http://elsewhere.test"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
+    {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+    # A name that was pointed at loopback after the page had come.
+    {"Origin": "http://elsewhere.test", "Host": "elsewhere.test"},
+    {"Sec-Fetch-Site": "same-origin", "Host": "elsewhere.test"},
+    {"Sec-Fetch-Site": "none", "Host": "127.0.0.1.elsewhere.test"},
+])
+def test_other_origins(attach: Attach, headers: dict[str, str]) -> None:
+    """A page cannot reset a device, nor read one."""
+    device = attach()
+    generation = device.generation
+    device.reset(**headers).problem(403, "cross-origin")
+    device.client.ask("GET", device.path, headers=headers).problem(403, "cross-origin")
+    assert device.generation == generation
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8440", "localhost:8440", "[::1]:8440", "127.1.2.3"])
+def test_own_origin(attach: Attach, host: str) -> None:
+    """A page that the agent serves may."""
+    headers = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+    assert attach().reset(**headers).status == 200
+
+
 # Problems and the agent itself
 
 SLUGS = [
-    "invalid-request", "ambiguous-framing", "simulation-disabled", "not-found", "no-session",
+    "invalid-request", "ambiguous-framing", "cross-origin", "simulation-disabled", "not-found", "no-session",
     "method-not-allowed", "invalid-transition", "transition-in-progress", "device-busy",
     "device-exists", "device-in-use", "state-mismatch", "session-active", "session-lost",
     "stream-busy", "offset-mismatch", "image-unverified", "image-incomplete", "reset-busy",
     "precondition-failed", "body-too-large", "unsupported-media-type", "unsupported-state",
     "attach-failed", "no-migration-support", "write-rejected", "image-rejected",
     "reset-unsupported", "precondition-required", "not-supported", "device-failed",
-    "shutting-down", "overloaded",
+    "shutting-down", "overloaded", "offset-required", "offset-unavailable", "digest-mismatch",
+    "http-version-not-supported",
 ]
 
 

@@ -2,6 +2,7 @@
 enum ProblemSlug: String, CaseIterable, Sendable {
     case invalidRequest = "invalid-request"
     case ambiguousFraming = "ambiguous-framing"
+    case crossOrigin = "cross-origin"
     case simulationDisabled = "simulation-disabled"
     case notFound = "not-found"
     case noSession = "no-session"
@@ -42,7 +43,7 @@ enum ProblemSlug: String, CaseIterable, Sendable {
     var status: Int {
         switch self {
         case .invalidRequest, .ambiguousFraming: 400
-        case .simulationDisabled: 403
+        case .crossOrigin, .simulationDisabled: 403
         case .notFound, .noSession: 404
         case .methodNotAllowed: 405
         case .invalidTransition, .transitionInProgress, .deviceBusy, .deviceExists, .deviceInUse,
@@ -77,6 +78,7 @@ enum ProblemSlug: String, CaseIterable, Sendable {
         switch self {
         case .invalidRequest: "The request makes no sense"
         case .ambiguousFraming: "The request can be read in two ways"
+        case .crossOrigin: "A web page is not the agent's client"
         case .simulationDisabled: "Simulated devices are off"
         case .notFound: "There is no such thing"
         case .noSession: "There never was a session"
@@ -129,6 +131,11 @@ enum ProblemSlug: String, CaseIterable, Sendable {
             The header says in more than one way how long the body is or whom it is for, so that \
             somebody on the way may have seen another request. The connection closes. Send exactly \
             one Host, and either one Content-Length or `Transfer-Encoding: chunked`.
+            """
+        case .crossOrigin:
+            """
+            A browser sent this for a page that the agent did not serve. Whoever can open a page on \
+            this host could otherwise reset its devices. Use curl or another program.
             """
         case .simulationDisabled:
             """

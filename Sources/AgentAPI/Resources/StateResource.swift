@@ -32,7 +32,6 @@ extension AgentAPI {
         let proof = try CommitProof(&body)
         try body.finish()
         let deadline = try request.asyncDeadline()
-        let action = request.action
         let report = try request.explaining { () throws(DeviceProblem) -> TransitionReport? in
             guard let deadline else {
                 let report = try device.transition(to: target, if: precondition, proof: proof)
@@ -44,8 +43,9 @@ extension AgentAPI {
             ) { [self] outcome in
                 switch outcome {
                 case .success(let report): logArcs(of: report, device.id)
-                // Perhaps nobody waits any more for an answer that says it.
-                case .failure(let problem): log.error("\(Problem(of: problem, action).detail)")
+                case .failure(let problem):
+                    // Perhaps nobody waits any more for an answer that says it.
+                    log.error("\(Problem(of: problem, request.action).detail)")
                 }
             }
         }

@@ -67,6 +67,17 @@ struct ReplayWindowTests {
         check(window, from: block)
     }
 
+    @Test("gives a block up at the very byte that is not promised any more")
+    func edge() throws {
+        var window = ReplayWindow(length: 10)
+        try fill(&window, to: 100 * block)
+        window.sent(to: block + 9)
+        #expect(try window.place(readerAt: block + 9) == nil)
+        window.sent(to: block + 10)
+        #expect(try window.place(readerAt: block + 10) != nil)
+        check(window, from: block)
+    }
+
     @Test(
         "keeps what it promises, not less and not forever",
         arguments: [0, 1, 1000, 1 << 20, (1 << 20) - 9, 3 << 20, 5_000_000] as [UInt64])

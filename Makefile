@@ -30,12 +30,15 @@ check: build-packages $(PYTHON) ## Check format, layering, docs and the API docu
 	$(PYTHON) Tests/OpenAPI/check.py openapi/openapi.yaml
 
 test: ## Install what is missing, build, run every test
-	@$(MAKE) --no-print-directory test-unit test-e2e test-api test-kernel
+	@$(MAKE) --no-print-directory test-unit test-model test-e2e test-api test-kernel
 	@$(MAKE) --no-print-directory summary
 
 test-unit: build-packages | $(LOGS) ## Unit tests and the laws of devices, in Swift
 	swift build --build-tests
 	swift test --skip-build --disable-xctest --skip LabTests $(call keep,unit)
+
+test-model: $(PYTHON) | $(LOGS) ## The rules of the handover, searched by spin
+	$(PYTHON) Tests/Model/run.py $(call keep,model)
 
 test-e2e: release $(PYTHON) | $(LOGS) ## End to end: real processes, real curl
 	FERRY=$(RELEASE) $(PYTHON) -m pytest -q Tests/EndToEnd $(call keep,e2e)
@@ -73,7 +76,7 @@ clean: ## Remove what was built
 	rm -rf .build .build-asan .build-tsan .venv
 
 summary:
-	@for log in unit e2e api kernel; do printf '%-8s' $$log; tail -n 1 $(LOGS)/$$log.log; done
+	@for log in unit model e2e api kernel; do printf '%-8s' $$log; tail -n 1 $(LOGS)/$$log.log; done
 
 build-packages:
 	@deploy/install-packages deploy/packages.txt
@@ -90,5 +93,5 @@ $(PYTHON): Tests/requirements.txt
 $(LOGS):
 	@mkdir -p $@
 
-.PHONY: help run build release check test test-unit test-e2e test-api test-kernel test-asan \
+.PHONY: help run build release check test test-unit test-model test-e2e test-api test-kernel test-asan \
 	test-tsan bench format openapi clean summary build-packages lab-packages

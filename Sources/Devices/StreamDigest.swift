@@ -76,6 +76,8 @@ final class StreamDigest: Sendable {
     }
 
     deinit {
+        // It looks at memory that goes with this object.
+        worker.settle()
         worker.stop()
     }
 

@@ -55,7 +55,8 @@ def row(figure: Figure) -> str:
     bar = f"{figure.must} {figure.bar:g} {'✓' if figure.is_met else '✗'}" if figure.must else ""
     noise = f"{low} … {high}" if len(figure.values) > 1 else ""
     median = f"{shown(figure.median)} {figure.unit}".strip()
-    return f"| {figure.name} | {median} | {noise} | {bar} |"
+    name = figure.name.replace("|", "\\|")
+    return f"| {name} | {median} | {noise} | {bar} |"
 
 
 def main() -> None:

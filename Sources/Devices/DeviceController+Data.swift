@@ -13,7 +13,7 @@ extension DeviceController {
         let (session, transfer, offset) = try change { machine throws(DeviceProblem) in
             let (session, transfer) = try machine.session(for: .saving)
             if machine.streamer != nil { throw .streamBusy(offset: session.offset) }
-            let offset = try session.start(bounds.offset, transfer.pipe.offsets.earliest)
+            let offset = try session.start(bounds.offset, transfer.pipe.earliestOffset)
             machine.streamer = watch
             machine.changeSession(session.id) { $0.isCut = false }
             return (session, transfer, offset)
@@ -128,7 +128,7 @@ extension DeviceMachine {
     /// The session with what only its pipe knows.
     var describedSession: TransferSession? {
         guard var session, session.direction == .saving, let transfer else { return session }
-        session.earliestOffset = transfer.pipe.offsets.earliest
+        session.earliestOffset = transfer.pipe.earliestOffset
         return session
     }
 

@@ -17,7 +17,7 @@ extension DeviceController {
             try machine.beginReset(precondition, idempotencyKey)
         }
         if let answer { return answer }
-        return try conclude { () throws(DeviceProblem) in
+        let outcome = Result { () throws(DeviceProblem) in
             let ended: TransferSession?
             do throws(DeviceError) {
                 try device.reset()
@@ -29,7 +29,9 @@ extension DeviceController {
             let report = report(sessionEnded: ended)
             if let idempotencyKey { change { $0.remember(report, as: idempotencyKey) } }
             return report
-        }.get()
+        }
+        conclude(outcome)
+        return try outcome.get()
     }
 
     private func stateAfterFailure(_ error: DeviceError) -> MigrationState {

@@ -18,35 +18,38 @@ extension DeviceController {
             try machine.beginTransition(to: target, precondition, proof)
         }
         if isThere { return report() }
-        return try conclude { () throws(DeviceProblem) in try run(to: target, proof) }.get()
+        let outcome = Result { () throws(DeviceProblem) in try run(to: target, proof) }
+        conclude(outcome)
+        return try outcome.get()
     }
 
     /// The same on a thread of its own: answers what it did if that is done by a deadline, else nil.
     ///
     /// What is refused without asking the driver is refused at once. Later ``DeviceSnapshot`` tells how
-    /// it went; whoever wants to hear it at once is told on that thread.
+    /// it went; whoever wants to hear it at once is told on that thread, before the device is idle.
     public func transition(
         to target: MigrationState, if precondition: Precondition = .none,
         proof: CommitProof = CommitProof(), waitingUntil deadline: ContinuousClock.Instant,
         ended: @escaping @Sendable (Result<TransitionReport, DeviceProblem>) -> Void = { _ in }
     ) throws(DeviceProblem) -> TransitionReport? {
-        let number = try change { machine throws(DeviceProblem) in
+        let isThere = try change { machine throws(DeviceProblem) in
             try machine.beginTransition(to: target, precondition, proof)
-                ? nil : machine.transition?.id
         }
-        guard let number else { return report() }
+        if isThere { return report() }
+        // Of its own: another transition may have begun, and ended, before this thread wakes.
+        let result = Locked<Result<TransitionReport, DeviceProblem>?>(nil)
         do throws(Errno) {
             try Thread(name: "transition") { [self] in
-                ended(conclude { () throws(DeviceProblem) in try run(to: target, proof) })
+                let outcome = Result { () throws(DeviceProblem) in try run(to: target, proof) }
+                ended(outcome)
+                conclude(outcome)
+                result.change { $0 = outcome }
             }.detach()
         } catch {
             change { $0.activity = .idle }
             throw .outOfResources(error)
         }
-        let outcome = machine.wait(until: deadline) { machine in
-            machine.transition?.id == number ? nil : machine.lastTransition
-        }
-        return try outcome?.get()
+        return try result.wait(until: deadline) { $0 }?.get()
     }
 
     /// Waits until nobody changes the device; false when time runs out first.
@@ -104,15 +107,11 @@ extension DeviceController {
     }
 
     /// Ends the activity that this thread began, and remembers how it went.
-    func conclude(
-        _ activity: () throws(DeviceProblem) -> TransitionReport
-    ) -> Result<TransitionReport, DeviceProblem> {
-        let outcome = Result { () throws(DeviceProblem) in try activity() }
+    func conclude(_ outcome: Result<TransitionReport, DeviceProblem>) {
         change { machine in
             machine.activity = .idle
             machine.lastTransition = outcome
         }
-        return outcome
     }
 
     func report(

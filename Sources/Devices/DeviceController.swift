@@ -37,9 +37,14 @@ public final class DeviceController: Sendable {
     func change<Result, Failure: Error>(
         _ event: (inout DeviceMachine) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        try machine.change { machine throws(Failure) in
+        var leftBehind: [DeviceMachine.Transfer] = []
+        defer { leftBehind.removeAll() }
+        return try machine.change { machine throws(Failure) in
             let generation = machine.generation
-            defer { if machine.generation != generation { machine.transfer?.pipe.wake() } }
+            defer {
+                leftBehind = machine.takeLeftBehind()
+                if machine.generation != generation { machine.transfer?.pipe.wake() }
+            }
             return try event(&machine)
         }
     }

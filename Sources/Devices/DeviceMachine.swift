@@ -17,6 +17,9 @@ struct DeviceMachine: Sendable {
     private(set) var session: TransferSession?
     /// What the open session moves its bytes with.
     private(set) var transfer: Transfer?
+    /// What ended sessions have left behind: closing a data file may block, so it is let go of without
+    /// the lock.
+    private var leftBehind: [Transfer] = []
     /// How many bytes of a saving session are kept to be sent again.
     let replayWindow: UInt64
     var activity = Activity.idle
@@ -165,8 +168,16 @@ struct DeviceMachine: Sendable {
     }
 
     private mutating func dropTransfer() {
-        transfer?.pipe.close()
-        transfer = nil
+        guard let transfer else { return }
+        transfer.pipe.close()
+        leftBehind.append(transfer)
+        self.transfer = nil
+    }
+
+    /// Hands over what is to be let go of once the lock is.
+    mutating func takeLeftBehind() -> [Transfer] {
+        defer { leftBehind = [] }
+        return leftBehind
     }
 
     /// A call other than an arc failed.

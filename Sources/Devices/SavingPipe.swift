@@ -47,9 +47,9 @@ final class SavingPipe: Sendable {
         contents = Locked(Contents(window: ReplayWindow(length: window)))
     }
 
-    /// How much of the image was sent, and where it can be had from.
-    var offsets: (sent: UInt64, earliest: UInt64) {
-        contents.withLock { ($0.window.sentOffset, $0.window.earliest) }
+    /// The first byte of the image that can still be had.
+    var earliestOffset: UInt64 {
+        contents.withLock { $0.window.earliest }
     }
 
     /// Nothing moves any more; what was kept is given back with the last owner.
@@ -187,7 +187,7 @@ final class SavingPipe: Sendable {
         }
     }
 
-    /// A temporary end; answers whether anybody waits for more.
+    /// A temporary end.
     func drained() {
         tell { $0.end = .drained }
     }

@@ -81,13 +81,9 @@ struct Service {
     }
 
     private func cutStreamsOnNextSignal() {
-        let registry = registry
-        let cutBySignal = cutBySignal
-        let thread = try? Thread(name: "signals") {
+        let thread = try? Thread(name: "signals") { [self] in
             _ = EndSignal.wait()
-            for device in registry.devices where device.cutStreams() {
-                cutBySignal.withLock { $0 = true }
-            }
+            if cutStreams() { cutBySignal.withLock { $0 = true } }
         }
         thread?.detach()
     }

@@ -85,6 +85,12 @@ final class FakeFile: MigrationDataFile {
     private let writes = Locked<[Result<Int, DeviceError>]>([])
     let written = Locked(0)
     let infoCalls = Locked(0)
+    /// What a driver does when the file is closed.
+    let onClose = Locked<(@Sendable () -> Void)?>(nil)
+
+    deinit {
+        onClose.withLock { $0 }?()
+    }
 
     func willRead(_ answers: Answer...) {
         self.answers.withLock { $0 += answers }

@@ -227,4 +227,27 @@ struct TransitionTests {
         _ = try bench.controller.transition(to: .stop, if: fresh)
         #expect(bench.controller.snapshot.generation == 3)
     }
+
+    @Test("closes a data file while everybody is still answered")
+    func closing() throws {
+        let bench = try Bench()
+        let controller = bench.controller
+        _ = try controller.transition(to: .stopCopy)
+        let wasAnswered = Locked<Bool?>(nil)
+        bench.device.file.onClose.withLock { onClose in
+            onClose = {
+                let answered = Locked(false)
+                try? Thread(name: "asks") {
+                    _ = controller.snapshot
+                    answered.change { $0 = true }
+                }.detach()
+                let seen = answered.wait(until: .now + .seconds(5)) { $0 ? true : nil }
+                wasAnswered.withLock { $0 = seen ?? false }
+            }
+        }
+        // The session has it alone from now on.
+        bench.device.script.withLock { $0.file = FakeFile() }
+        _ = try controller.transition(to: .stop)
+        #expect(wasAnswered.withLock { $0 } == true)
+    }
 }

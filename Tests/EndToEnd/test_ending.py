@@ -259,6 +259,7 @@ def test_second_signal(start: Start, begin: OnItsWay, second: signal.Signals) ->
         agent.terminate(second)
         assert agent.wait() == 1, agent.log
         check_cut(wire)
+    assert f"the stream of {device.id} was cut" in agent.log
     assert last_words(agent, device).startswith(f"{state};")
 
 

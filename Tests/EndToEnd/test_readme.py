@@ -73,8 +73,9 @@ def test_both_print_the_same(start: Start) -> None:
 
 def test_no_lesson_without_two(start: Start) -> None:
     """An agent that has no two devices to show it on teaches nothing."""
-    assert start("--simulate", "1").started().end() == 0
-    assert Agent.running[-1].output == ""
+    agent = start("--simulate", "1").started()
+    assert agent.end() == 0
+    assert agent.output == ""
 
 
 def test_named_targets() -> None:

@@ -7,10 +7,12 @@ extension DeviceController {
     ///
     /// A reader whose connection is dead gives way.
     public func openReader(
-        _ bounds: SavingReader.Bounds, watch: ConnectionWatch = .none
+        _ bounds: SavingReader.Bounds, by requester: Requester = .anybody,
+        watch: ConnectionWatch = .none
     ) throws(DeviceProblem) -> SavingReader {
         letDeadConnectionLeave(\.streamer)
         let (session, transfer, offset) = try change { machine throws(DeviceProblem) in
+            try requester.check(machine)
             let (session, transfer) = try machine.session(for: .saving)
             if machine.streamer != nil { throw .streamBusy(offset: session.offset) }
             let offset = try session.start(bounds.offset, transfer.pipe.earliestOffset)
@@ -33,12 +35,12 @@ extension DeviceController {
     ///
     /// A writer whose connection is dead gives way: what came from it is written first.
     public func openWriter(
-        _ segment: UploadSegment, if precondition: Precondition = .none,
+        _ segment: UploadSegment, by requester: Requester = .anybody,
         watch: ConnectionWatch = .none
     ) throws(DeviceProblem) -> ResumingWriter {
         letDeadConnectionLeave(\.uploader)
         let (session, transfer) = try change { machine throws(DeviceProblem) in
-            try precondition.check(machine.generation)
+            try requester.check(machine)
             let (session, transfer) = try machine.session(for: .resuming)
             if machine.uploader != nil { throw .streamBusy(offset: session.offset) }
             let declared = try segment.check(against: session)
@@ -83,12 +85,16 @@ extension DeviceController {
         }
     }
 
-    /// Asks the device for its state, unless a thread is changing it, which then knows better.
-    func lookAtDeviceIfIdle() {
-        guard let state = stateIfIdle() else { return }
-        change { machine in
-            if machine.isIdle { machine.observed(state: state) }
+    /// Asks the device for its state, unless a thread is changing it, which then knows better; answers
+    /// what is known then. Blocks as long as the driver does.
+    @discardableResult
+    public func lookAtDeviceIfIdle() -> DeviceSnapshot {
+        if let state = stateIfIdle() {
+            change { machine in
+                if machine.isIdle { machine.observed(state: state) }
+            }
         }
+        return snapshot
     }
 
     private func stateIfIdle() -> MigrationState? {
@@ -136,7 +142,6 @@ extension DeviceMachine {
     fileprivate func session(
         for direction: TransferDirection
     ) throws(DeviceProblem) -> (TransferSession, Transfer) {
-        if isDetached { throw .detached }
         let isInState = direction == .saving ? state.isInSavingGroup : state == .resuming
         guard isInState else { throw .stateMismatch(state, session: session) }
         guard let session = openSession, let transfer, session.isSound else {

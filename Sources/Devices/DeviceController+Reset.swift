@@ -11,10 +11,10 @@ extension DeviceController {
     ///
     /// Maps to `POST /v1/devices/{id}/reset`.
     public func reset(
-        if precondition: Precondition = .none, idempotencyKey: String? = nil
+        by requester: Requester = .anybody, idempotencyKey: String? = nil
     ) throws(DeviceProblem) -> TransitionReport {
         let answer = try change { machine throws(DeviceProblem) in
-            try machine.beginReset(precondition, idempotencyKey)
+            try machine.beginReset(requester, idempotencyKey)
         }
         if let answer { return answer }
         let outcome = Result { () throws(DeviceProblem) in
@@ -50,16 +50,15 @@ extension DeviceMachine {
     /// Makes the calling thread the one that changes the device, or answers what it was answered
     /// before.
     fileprivate mutating func beginReset(
-        _ precondition: Precondition, _ key: String?
+        _ requester: Requester, _ key: String?
     ) throws(DeviceProblem) -> TransitionReport? {
-        if case .detached = activity { throw .detached }
         if let key, let answered = answeredResets.first(where: { $0.key == key }) {
             return answered.report
         }
-        try precondition.check(generation)
+        try requester.check(self)
         try requireIdle()
         let losesData = state == .resuming || state == .stopCopy
-        if losesData && !precondition.isConditional && key == nil {
+        if losesData && !requester.isConditional && key == nil {
             throw .preconditionRequired(state)
         }
         activity = .reset

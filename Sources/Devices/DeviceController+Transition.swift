@@ -11,11 +11,11 @@ extension DeviceController {
     ///
     /// Maps to `PUT /v1/devices/{id}/state`.
     public func transition(
-        to target: MigrationState, if precondition: Precondition = .none,
+        to target: MigrationState, by requester: Requester = .anybody,
         proof: CommitProof = CommitProof()
     ) throws(DeviceProblem) -> TransitionReport {
         let isThere = try change { machine throws(DeviceProblem) in
-            try machine.beginTransition(to: target, precondition, proof)
+            try machine.beginTransition(to: target, requester, proof)
         }
         if isThere { return report() }
         let outcome = Result { () throws(DeviceProblem) in try run(to: target, proof) }
@@ -28,12 +28,12 @@ extension DeviceController {
     /// What is refused without asking the driver is refused at once. Later ``DeviceSnapshot`` tells how
     /// it went; whoever wants to hear it at once is told on that thread, before the device is idle.
     public func transition(
-        to target: MigrationState, if precondition: Precondition = .none,
+        to target: MigrationState, by requester: Requester = .anybody,
         proof: CommitProof = CommitProof(), waitingUntil deadline: ContinuousClock.Instant,
         ended: @escaping @Sendable (Result<TransitionReport, DeviceProblem>) -> Void = { _ in }
     ) throws(DeviceProblem) -> TransitionReport? {
         let isThere = try change { machine throws(DeviceProblem) in
-            try machine.beginTransition(to: target, precondition, proof)
+            try machine.beginTransition(to: target, requester, proof)
         }
         if isThere { return report() }
         // Of its own: another transition may have begun, and ended, before this thread wakes.
@@ -128,11 +128,11 @@ extension DeviceController {
 extension DeviceMachine {
     /// Makes the calling thread the one that changes the device; true if it is there already.
     fileprivate mutating func beginTransition(
-        to target: MigrationState, _ precondition: Precondition, _ proof: CommitProof
+        to target: MigrationState, _ requester: Requester, _ proof: CommitProof
     ) throws(DeviceProblem) -> Bool {
-        if case .detached = activity { throw .detached }
-        try precondition.check(generation)
+        try requester.check(self)
         try requireIdle()
+        if let handedOver, target != .stop { throw .handedOver(handedOver) }
         let arcs = try path(to: target)
         if arcs.isEmpty { return true }
         try checkCommit(arcs, proof)

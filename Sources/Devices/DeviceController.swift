@@ -76,11 +76,10 @@ public final class DeviceController: Sendable {
 extension DeviceController {
     /// Lets go of the device in the state that it is in; answers its last generation.
     func detach(
-        force: Bool, if precondition: Precondition
+        force: Bool, by requester: Requester
     ) throws(DeviceProblem) -> UInt64 {
         let generation = try change { machine throws(DeviceProblem) in
-            if machine.isDetached { throw .detached }
-            try precondition.check(machine.generation)
+            try requester.check(machine)
             try machine.requireIdle()
             if let session = machine.openSession, !force {
                 let isDelivered = session.direction == .saving && session.phase == .complete
@@ -131,6 +130,10 @@ public struct DeviceSnapshot: Sendable {
     public let lastTransition: Result<TransitionReport, DeviceProblem>?
     /// The last call that failed, until a reset.
     public let lastError: DeviceError?
+    /// The migration that has the device to itself.
+    public let claim: DeviceClaim?
+    /// Where its image went, until a reset.
+    public let handedOver: HandedOver?
 
     init(_ controller: DeviceController, _ machine: DeviceMachine) {
         id = controller.id
@@ -149,6 +152,13 @@ public struct DeviceSnapshot: Sendable {
         transition = machine.transition
         lastTransition = machine.lastTransition
         lastError = machine.lastError
+        claim = machine.claim
+        handedOver = machine.handedOver
+    }
+
+    /// With this agent its state is gone: nobody else keeps it open.
+    public var losesStateOnClose: Bool {
+        device.losesStateOnClose
     }
 
     /// What it is; asked of the device now.

@@ -25,9 +25,12 @@ public struct DeviceIdentity: Hashable, Sendable {
     }
 }
 
-/// The name of an attached device: `[A-Za-z0-9._:-]{1,64}`, so PCI addresses and mdev UUIDs are
+/// The name of an attached device.
+public typealias DeviceIdentifier = Identifier<DeviceController>
+
+/// The name of a thing of one kind: `[A-Za-z0-9._:-]{1,64}`, so PCI addresses and mdev UUIDs are
 /// valid ones.
-public struct DeviceIdentifier: Hashable, Sendable, Comparable, CustomStringConvertible {
+public struct Identifier<Thing>: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The id as it appears in URLs.
     public let description: String
 
@@ -40,7 +43,7 @@ public struct DeviceIdentifier: Hashable, Sendable, Comparable, CustomStringConv
     }
 
     /// Ids are ordered by their bytes.
-    public static func < (left: DeviceIdentifier, right: DeviceIdentifier) -> Bool {
+    public static func < (left: Self, right: Self) -> Bool {
         left.description.utf8.lexicographicallyPrecedes(right.description.utf8)
     }
 

@@ -23,6 +23,14 @@ struct DeviceMachine: Sendable {
     /// How many bytes of a saving session are kept to be sent again.
     let replayWindow: UInt64
     var activity = Activity.idle
+    /// The migration that has the device to itself.
+    var claim: DeviceClaim? {
+        didSet { if claim != oldValue { generation += 1 } }
+    }
+    /// Where the image went that is still in the device.
+    var handedOver: HandedOver? {
+        didSet { if handedOver != oldValue { generation += 1 } }
+    }
     /// An arc out of pre-copy failed and left the driver's session in doubt: it may be asked nothing
     /// but a reset.
     private(set) var isLatched = false
@@ -189,6 +197,8 @@ struct DeviceMachine: Sendable {
         self.state = state
         since = .now
         generation += 1
+        // Nothing leaves STOP but by a reset: the image is gone.
+        if state == .running { handedOver = nil }
     }
 
     // MARK: What happened to a session

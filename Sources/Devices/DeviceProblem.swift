@@ -9,6 +9,10 @@ public enum DeviceProblem: Error, Hashable, Sendable {
         from: MigrationState, to: MigrationState, reachable: [MigrationState])
     /// The device lacks features that the state needs.
     case unsupportedState(MigrationState, missing: MigrationFeatures)
+    /// A migration has the device to itself.
+    case claimed(MigrationIdentifier)
+    /// The device's image runs elsewhere: it is not run again.
+    case handedOver(HandedOver)
     /// Somebody else is changing the device.
     case transitionInProgress(Transition?)
     /// The device is not of the generation that the caller knows.

@@ -56,9 +56,9 @@ public final class DeviceRegistry: Sendable {
     ///
     /// Maps to `DELETE /v1/devices/{id}`.
     public func detach(
-        _ controller: DeviceController, force: Bool, if precondition: Precondition = .none
+        _ controller: DeviceController, force: Bool, by requester: Requester = .anybody
     ) throws(DeviceProblem) {
-        let generation = try controller.detach(force: force, if: precondition)
+        let generation = try controller.detach(force: force, by: requester)
         contents.withLock { contents in
             contents.lastGeneration = max(contents.lastGeneration, generation)
             contents.remove(controller.id)

@@ -16,6 +16,10 @@ public protocol MigratableDevice: AnyObject, Sendable {
     /// The form of PRECOPY_INFO; nil without PRE_COPY. Never blocks.
     var precopyInfoVersion: PrecopyInfoVersion? { get }
 
+    /// Nobody else keeps it open, and the last close resets it: with this process its state is gone.
+    /// Never blocks.
+    var losesStateOnClose: Bool { get }
+
     /// The state that the device is in.
     func state() throws(DeviceError) -> MigrationState
 

@@ -83,15 +83,19 @@ public final class SavingReader: Sendable {
         }
     }
 
-    /// Sends the next piece by a function that answers whether all of it went out.
+    /// Sends the next piece, at most so many bytes, by a function that answers whether all of it went
+    /// out.
     ///
     /// Blocks until there is one, the stream ends, or the connection that waits for it has gone.
-    public func next(watch: ConnectionWatch, send: (RawSpan) -> Bool) -> Step {
+    public func next(
+        upTo most: Int = .max, watch: ConnectionWatch, send: (RawSpan) -> Bool
+    ) -> Step {
         while goesOn {
             let (offset, room) = progress.withLock { ($0.offset, roomLeft($0)) }
             guard room > 0 else { return end(at: offset) }
             guard waitForTurn(watch) else { return .broken }
-            switch pipe.offer(at: offset, upTo: room, keepingFrom: digest?.oldestOffset) {
+            switch pipe.offer(at: offset, upTo: min(room, most), keepingFrom: digest?.oldestOffset)
+            {
             case .piece(let block, let range):
                 moved(range.count)
                 let isSent = block.read(range) { bytes in

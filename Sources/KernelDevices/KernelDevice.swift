@@ -28,6 +28,10 @@ public final class KernelDevice: MigratableDevice {
         }
     }
 
+    /// The agent has opened the device itself, which takes it from everybody else; and the last close of a
+    /// vfio-pci function resets it. Source: drivers/vfio/pci/vfio_pci_core.c, `vfio_pci_core_disable`.
+    public var losesStateOnClose: Bool { true }
+
     /// Asks the driver. See `VFIODevice.state()`.
     public func state() throws(DeviceError) -> MigrationState {
         try translating { () throws(VFIOError) in try file.state() }

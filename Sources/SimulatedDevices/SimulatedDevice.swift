@@ -33,6 +33,11 @@ public final class SimulatedDevice: MigratableDevice {
         return hardware.plan.precopyInfo == .current ? .v2 : .v1
     }
 
+    /// As the plan has it.
+    public var losesStateOnClose: Bool {
+        hardware.plan.lastCloseResets
+    }
+
     /// The state that the device is in.
     public func state() throws(DeviceError) -> MigrationState {
         hardware.state

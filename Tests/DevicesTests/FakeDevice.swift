@@ -21,6 +21,7 @@ final class FakeDevice: MigratableDevice {
     let identity = DeviceIdentity(driver: "fake")
     let features = MigrationFeatures.known
     let precopyInfoVersion: PrecopyInfoVersion? = .v2
+    let losesStateOnClose = true
 
     func state() throws(DeviceError) -> MigrationState {
         let (state, onGet) = script.withLock { script in

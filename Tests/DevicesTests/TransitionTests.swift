@@ -219,12 +219,12 @@ struct TransitionTests {
     @Test("happens only at the generation that the client knows")
     func precondition() throws {
         let bench = try Bench()
-        let stale = Precondition(generations: [7], isConditional: true)
+        let stale = Requester(generations: [7], isConditional: true)
         #expect(
-            problem { _ = try bench.controller.transition(to: .stop, if: stale) }
+            problem { _ = try bench.controller.transition(to: .stop, by: stale) }
                 == .preconditionFailed(generation: 1))
-        let fresh = Precondition(generations: [1], isConditional: true)
-        _ = try bench.controller.transition(to: .stop, if: fresh)
+        let fresh = Requester(generations: [1], isConditional: true)
+        _ = try bench.controller.transition(to: .stop, by: fresh)
         #expect(bench.controller.snapshot.generation == 3)
     }
 

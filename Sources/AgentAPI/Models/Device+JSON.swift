@@ -16,7 +16,8 @@ extension DeviceSnapshot {
             "stop_copy_length": stopCopyLength.flatMap(JSONValue.count),
             "replay_window_bytes": .count(replayWindow),
             "session": open?.summary, "attached_at": .string("\(attachedAt)"),
-            "last_error": lastError?.json,
+            "claimed_by": (claim?.migration).map { .string("\($0)") },
+            "handed_over": handedOver?.json, "last_error": lastError?.json,
         ]
     }
 
@@ -41,6 +42,15 @@ extension DeviceSnapshot {
     /// Its entity tag: the generation, in quotes.
     var entityTag: String {
         "\"\(generation)\""
+    }
+}
+
+extension HandedOver {
+    var json: JSONValue {
+        [
+            "migration": .string("\(migration)"), "destination": .string(destination),
+            "at": .string("\(at)"),
+        ]
     }
 }
 

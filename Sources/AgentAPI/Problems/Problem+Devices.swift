@@ -24,6 +24,15 @@ extension Problem {
                 .unsupportedState,
                 "\(action): \(state.name) needs \(missing.names.joined(separator: " and ")), which the device lacks.",
                 ["missing_features": .array(missing.names.map(JSONValue.string))])
+        case .claimed(let migration):
+            self.init(
+                .deviceClaimed, "\(action): the migration \(migration) has the device to itself.",
+                ["migration": .string("\(migration)")])
+        case .handedOver(let handedOver):
+            self.init(
+                .deviceHandedOver,
+                "\(action): the device's image went to \(handedOver.destination) and runs there.",
+                ["migration": .string("\(handedOver.migration)")])
         case .transitionInProgress(let transition):
             let what = transition.map { "on its way from \($0.from.name) to \($0.to.name)" }
             self.init(

@@ -10,10 +10,12 @@ extension AgentAPI {
         try request.requireHTTP11()
         let device = try device(request)
         let bounds = try request.streamBounds()
+        let requester = try request.requester()
         let reader: SavingReader
         try streams.take(for: "streams")
         do throws(DeviceProblem) {
-            reader = try device.openReader(bounds, watch: request.head.watch)
+            reader = try device.openReader(
+                bounds, by: requester, watch: request.head.watch)
         } catch {
             streams.giveBack()
             throw Problem(of: error, request.action)
@@ -68,12 +70,12 @@ extension AgentAPI {
     ) throws(Problem) -> any UploadSink {
         try request.requireHTTP11()
         let device = try device(request)
-        let precondition = try request.precondition()
+        let requester = try request.requester()
         let segment = try request.completing(described)
         try streams.take(for: "streams")
         let writer: ResumingWriter
         do throws(DeviceProblem) {
-            writer = try device.openWriter(segment, if: precondition, watch: request.head.watch)
+            writer = try device.openWriter(segment, by: requester, watch: request.head.watch)
         } catch {
             streams.giveBack()
             throw Problem(of: error, request.action)

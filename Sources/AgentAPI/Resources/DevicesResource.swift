@@ -70,9 +70,9 @@ extension AgentAPI {
     func detachDevice(_ request: Request) throws(Problem) -> Response {
         let device = try device(request)
         let force = try request.bool("force")
-        let precondition = try request.precondition()
+        let requester = try request.requester()
         try request.explaining { () throws(DeviceProblem) in
-            try registry.detach(device, force: force, if: precondition)
+            try registry.detach(device, force: force, by: requester)
         }
         log.info("detached \(device.id) in \(device.snapshot.state.name)")
         return Response(204)

@@ -24,7 +24,7 @@ extension AgentAPI {
     /// `PUT /v1/devices/{id}/state`.
     func putState(_ request: Request, _ body: inout ObjectReader) throws(Problem) -> Response {
         let device = try device(request)
-        let precondition = try request.precondition()
+        let requester = try request.requester()
         guard let name = try body.string("state") else { throw body.missing("state") }
         guard let target = MigrationState(name: name) else {
             throw body.wrong("state", "is '\(name)', which is no state")
@@ -34,12 +34,12 @@ extension AgentAPI {
         let deadline = try request.asyncDeadline()
         let report = try request.explaining { () throws(DeviceProblem) -> TransitionReport? in
             guard let deadline else {
-                let report = try device.transition(to: target, if: precondition, proof: proof)
+                let report = try device.transition(to: target, by: requester, proof: proof)
                 logArcs(of: report, device.id)
                 return report
             }
             return try device.transition(
-                to: target, if: precondition, proof: proof, waitingUntil: deadline
+                to: target, by: requester, proof: proof, waitingUntil: deadline
             ) { [self] outcome in
                 switch outcome {
                 case .success(let report): logArcs(of: report, device.id)
@@ -73,14 +73,14 @@ extension AgentAPI {
     /// `POST /v1/devices/{id}/reset`.
     func resetDevice(_ request: Request) throws(Problem) -> Response {
         let device = try device(request)
-        let precondition = try request.precondition()
+        let requester = try request.requester()
         let key = request.head.fields["Idempotency-Key"]
         if let key, !(1...255).contains(key.utf8.count) {
             throw .invalid(
                 parameter: "Idempotency-Key", "Idempotency-Key has 1 to 255 characters.")
         }
         let report = try request.explaining { () throws(DeviceProblem) in
-            try device.reset(if: precondition, idempotencyKey: key)
+            try device.reset(by: requester, idempotencyKey: key)
         }
         log.info("\(device.id): reset, now in \(report.state.name)")
         return .report(report, of: device.id)

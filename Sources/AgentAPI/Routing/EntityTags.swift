@@ -37,16 +37,27 @@ enum EntityTags {
 }
 
 extension Request {
-    /// What `If-Match` demands of a device before it is changed. Weak tags never match.
-    func precondition() throws(Problem) -> Precondition {
+    /// For whom a device is to be changed, and what `If-Match` demands of it. Weak tags never match.
+    func requester() throws(Problem) -> Requester {
+        let migration = try migrationField()
         switch try EntityTags("If-Match", of: head) {
-        case nil: return .none
-        case .any?: return Precondition(generations: nil, isConditional: true)
+        case nil: return Requester(migration: migration)
+        case .any?: return Requester(migration: migration, isConditional: true)
         case .these(let tags)?:
             let generations = tags.filter { !$0.isWeak }
                 .compactMap { UInt64($0.tag.dropFirst().dropLast()) }
-            return Precondition(generations: Set(generations), isConditional: true)
+            return Requester(
+                migration: migration, generations: Set(generations), isConditional: true)
         }
+    }
+
+    /// The migration that the client acts for, by `Migration-Id`.
+    private func migrationField() throws(Problem) -> MigrationIdentifier? {
+        guard let text = head.fields["Migration-Id"] else { return nil }
+        guard let id = MigrationIdentifier(text) else {
+            throw .invalid(parameter: "Migration-Id", "Migration-Id is '\(text)', which is no id.")
+        }
+        return id
     }
 
     /// Whether the client has this representation already, by `If-None-Match`.

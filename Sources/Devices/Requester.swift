@@ -1,0 +1,22 @@
+/// Who wants to change a device, and what it demands first; checked under the same lock as the change.
+public struct Requester: Hashable, Sendable {
+    /// The migration that it acts for; nil for anybody.
+    public var migration: MigrationIdentifier?
+    /// The generations that `If-Match` names; nil where it is absent or `*`.
+    public var generations: Set<UInt64>?
+    /// `If-Match` is there in any form.
+    public var isConditional: Bool
+
+    /// Anybody, without a demand.
+    public static let anybody = Requester()
+
+    /// Who asks, and what `If-Match` demands.
+    public init(
+        migration: MigrationIdentifier? = nil, generations: Set<UInt64>? = nil,
+        isConditional: Bool = false
+    ) {
+        self.migration = migration
+        self.generations = generations
+        self.isConditional = isConditional
+    }
+}

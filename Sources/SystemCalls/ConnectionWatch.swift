@@ -7,17 +7,23 @@ public import SystemPackage
 /// both halves open.
 public struct ConnectionWatch: Sendable {
     private let socket: FileDescriptor?
+    private let end: PollEntry.Events
 
     /// How long a wait may go on before the connection is looked at again.
     public static let interval = Duration.milliseconds(500)
 
     /// Watches a connection for as long as its owner keeps it open.
-    public init(_ socket: FileDescriptor) {
+    ///
+    /// - Parameter endsWithInput: anything that arrives counts like the peer's disappearance: for a
+    ///   client that still sends, it is an answer before its time.
+    public init(_ socket: FileDescriptor, endsWithInput: Bool = false) {
         self.socket = socket
+        end = endsWithInput ? [.peerClosed, .readable] : .peerClosed
     }
 
     private init() {
         socket = nil
+        end = .peerClosed
     }
 
     /// Watches nothing: for work that no connection waits for.
@@ -39,7 +45,7 @@ public struct ConnectionWatch: Sendable {
     public func wait(for event: EventDescriptor, timeout: Duration) -> Wake {
         var entries: [2 of PollEntry] = [
             PollEntry(event.borrowed, .readable),
-            PollEntry(socket ?? FileDescriptor(rawValue: -1), .peerClosed),
+            PollEntry(socket ?? FileDescriptor(rawValue: -1), end),
         ]
         var span = entries.mutableSpan
         guard poll(&span, timeout: timeout) else { return .timeout }
@@ -50,7 +56,7 @@ public struct ConnectionWatch: Sendable {
 
     /// The peer has gone. Never blocks.
     public var isGone: Bool {
-        socket.map { poll($0, for: .peerClosed, timeout: .zero) != nil } ?? false
+        socket.map { poll($0, for: end, timeout: .zero) != nil } ?? false
     }
 
     /// Ends the connection in both directions, which wakes whoever waits for it. Never blocks.

@@ -37,6 +37,11 @@ test-unit: build-packages | $(LOGS) ## Unit tests and the laws of devices, in Sw
 	swift build --build-tests
 	swift test --skip-build --disable-xctest --skip LabTests $(call keep,unit)
 
+test-simulation: build-packages ## 100,000 schedules of both coordinators, crashes and losses (minutes)
+	swift build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-simulation
+	FERRY_SCHEDULES=100000 swift test -c release --skip-build --disable-xctest --scratch-path .build-simulation \
+		-Xswiftc -enable-testing --filter SimulationTests
+
 test-model: $(PYTHON) | $(LOGS) ## The rules of the handover, searched by spin
 	$(PYTHON) Tests/Model/run.py $(call keep,model)
 
@@ -73,7 +78,7 @@ openapi: $(PYTHON) ## Make openapi.json from openapi.yaml
 	$(PYTHON) Tests/OpenAPI/render.py
 
 clean: ## Remove what was built
-	rm -rf .build .build-asan .build-tsan .venv
+	rm -rf .build .build-asan .build-tsan .build-simulation .venv
 
 summary:
 	@for log in unit model e2e api kernel; do printf '%-8s' $$log; tail -n 1 $(LOGS)/$$log.log; done
@@ -93,5 +98,5 @@ $(PYTHON): Tests/requirements.txt
 $(LOGS):
 	@mkdir -p $@
 
-.PHONY: help run build release check test test-unit test-model test-e2e test-api test-kernel test-asan \
+.PHONY: help run build release check test test-unit test-simulation test-model test-e2e test-api test-kernel test-asan \
 	test-tsan bench format openapi clean summary build-packages lab-packages

@@ -54,6 +54,8 @@ let package = Package(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
         .systemLibrary(
             name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-gnutls-dev"])]),
 
         // 1: the kernel's calls, the pure model, the text format, the digest
         floor("SystemCalls", "CLinux", system),
@@ -61,9 +63,11 @@ let package = Package(
         floor("JSON", "CJansson"),
         floor("Digests", "CNettle"),
 
-        // 2: the two protocols spoken here
+        // 2: the protocols spoken here
         floor("VFIO", "CVFIO", "SystemCalls", "MigrationModel", system),
         floor("HTTPServer", "CMicroHTTPD", "SystemCalls", system),
+
+        floor("HTTPClient", "CCurl", "SystemCalls", system),
 
         // 3: a device with its state machine and its data transfer session
         floor("Devices", "Digests", "MigrationModel", "SystemCalls", system),
@@ -72,17 +76,23 @@ let package = Package(
         floor("KernelDevices", "Devices", "VFIO", "MigrationModel", "SystemCalls", system),
         floor("SimulatedDevices", "Devices", "MigrationModel", "SystemCalls", system),
 
+        // 5: whole migrations
+        floor(
+            "Orchestration", "Devices", "Digests", "HTTPClient", "JSON", "MigrationModel",
+            "SystemCalls", system, logging),
+
         // 6: resources, problems, JSON
         floor(
             "AgentAPI", "COpenAPI", "Devices", "Digests", "HTTPServer", "JSON", "MigrationModel",
-            "SystemCalls", system, logging),
+            "Orchestration", "SystemCalls", system, logging),
 
         // 7: the only place that knows every module
         .executableTarget(
             name: "ferry",
             dependencies: [
-                "AgentAPI", "KernelDevices", "SimulatedDevices", "Devices", "HTTPServer",
-                "MigrationModel", "SystemCalls", system, logging, arguments,
+                "AgentAPI", "KernelDevices", "SimulatedDevices", "Devices", "HTTPClient",
+                "HTTPServer", "JSON", "MigrationModel", "Orchestration", "SystemCalls", system,
+                logging, arguments,
             ],
             swiftSettings: strict),
 
@@ -97,11 +107,15 @@ let package = Package(
         tests(of: "Digests"),
         tests(of: "VFIO", "CVFIO", "MigrationModel", system),
         tests(of: "HTTPServer"),
+        tests(of: "HTTPClient", "HTTPServer", "SystemCalls", system),
         tests(of: "Devices", "Digests", "MigrationModel", "SystemCalls", "TestSupport", system),
         tests(of: "SimulatedDevices", "Devices", "MigrationModel", "TestSupport", system),
         tests(
-            of: "AgentAPI", "Devices", "HTTPServer", "JSON", "MigrationModel", "SimulatedDevices",
-            "TestSupport", system, logging),
+            of: "Orchestration", "Devices", "Digests", "JSON", "MigrationModel", "SystemCalls",
+            system),
+        tests(
+            of: "AgentAPI", "Devices", "HTTPServer", "JSON", "MigrationModel", "Orchestration",
+            "SimulatedDevices", "TestSupport", system, logging),
         // One suite of laws for both backends: here on simulated devices, in the kernel lab on real
         // ones.
         .testTarget(

@@ -2,6 +2,7 @@ public import Devices
 public import HTTPServer
 internal import JSON
 public import Logging
+public import Orchestration
 internal import SystemCalls
 public import SystemPackage
 
@@ -10,6 +11,7 @@ public import SystemPackage
 public final class AgentAPI: RequestHandler {
     let agent: AgentDescription
     let registry: DeviceRegistry
+    let migrations: Migrations
     let opener: any DeviceOpener
     let log: Logger
     let streams = Slots(limit: Limits.streams)
@@ -19,11 +21,12 @@ public final class AgentAPI: RequestHandler {
 
     /// The API over the devices of a registry, which come from an opener.
     public init(
-        _ agent: AgentDescription, _ registry: DeviceRegistry, opener: any DeviceOpener,
-        log: Logger
+        _ agent: AgentDescription, _ registry: DeviceRegistry, _ migrations: Migrations,
+        opener: any DeviceOpener, log: Logger
     ) {
         self.agent = agent
         self.registry = registry
+        self.migrations = migrations
         self.opener = opener
         self.log = log
     }
@@ -32,7 +35,11 @@ public final class AgentAPI: RequestHandler {
     public func beginShutdown() {
         isEnding.withLock { $0 = true }
         for device in registry.devices { device.endWaits() }
+        migrations.endWork()
     }
+
+    /// How a migration writes requests and problems down.
+    public static var codec: any MigrationCodec { APICodec() }
 
     var isShuttingDown: Bool {
         isEnding.withLock { $0 }
@@ -71,7 +78,7 @@ public final class AgentAPI: RequestHandler {
             throw problem
         case .route(let route, let parameters):
             let request = try Request(id: id, head, target, route, parameters: parameters)
-            return try perform(route.action, request)
+            return try perform(route, request)
         }
     }
 
@@ -86,8 +93,8 @@ public final class AgentAPI: RequestHandler {
             Response(204, [("Allow", allowed.joined(separator: ", ")), ("Request-Id", id)]))
     }
 
-    private func perform(_ action: Route.Action, _ request: Request) throws(Problem) -> Reception {
-        switch action {
+    private func perform(_ route: Route, _ request: Request) throws(Problem) -> Reception {
+        switch route.action {
         case .answer(let body):
             return .answer { [self] in
                 respond(to: request) { () throws(Problem) in try body(self, request) }
@@ -95,7 +102,7 @@ public final class AgentAPI: RequestHandler {
         case .json(let body):
             try request.requireMediaType("application/json", isRequired: true)
             // A device that is not there is known before the body comes.
-            if !request.parameters.isEmpty { _ = try device(request) }
+            if route.isOfDevice { _ = try device(request) }
             return .collect(
                 limit: Limits.jsonBodyBytes,
                 then: { [self] bytes in

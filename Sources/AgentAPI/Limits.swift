@@ -10,6 +10,8 @@ enum Limits {
     static let largestReplayWindow: UInt64 = 16 << 30
     /// Requests that wait for something to happen.
     static let waits = 128
+    /// How long a step of a handover may take before its client has to ask again, in seconds.
+    static let longestStep = 20
     /// The items of a page.
     static let pageSize: ClosedRange<UInt64> = 1...500
     /// The items of a page where nothing is asked.

@@ -9,6 +9,9 @@ public typealias MigrationIdentifier = Identifier<DeviceClaim>
 public struct DeviceClaim: Hashable, Sendable {
     /// The migration.
     public let migration: MigrationIdentifier
+    /// Nobody but this agent moves the device or its data any more, whomever it says that it acts for:
+    /// what comes late from the other agent would move an image that is in place.
+    public internal(set) var isSealed = false
 }
 
 /// What is known of a device whose image is another one's now.
@@ -39,14 +42,17 @@ extension DeviceController {
         for migration: MigrationIdentifier, in state: MigrationState
     ) throws(DeviceProblem) {
         try change { machine throws(DeviceProblem) in
-            try Requester(migration: migration).check(machine)
-            if machine.claim != nil { return }
-            try machine.requireIdle()
-            if let session = machine.openSession { throw .sessionActive(session) }
-            guard machine.state == state else {
-                throw .stateMismatch(machine.state, session: machine.session)
-            }
+            try machine.checkClaim(for: migration, in: state)
             machine.claim = DeviceClaim(migration: migration)
+        }
+    }
+
+    /// Refused as a claim would be; changes nothing.
+    public func checkClaim(
+        for migration: MigrationIdentifier, in state: MigrationState
+    ) throws(DeviceProblem) {
+        try machine.withLock { machine throws(DeviceProblem) in
+            try machine.checkClaim(for: migration, in: state)
         }
     }
 
@@ -54,6 +60,14 @@ extension DeviceController {
     /// migration has had it before.
     public func reclaim(for migration: MigrationIdentifier) {
         change { $0.claim = DeviceClaim(migration: migration) }
+    }
+
+    /// From now on the device is moved by this agent alone; a reset is still everybody's who acts for
+    /// the migration.
+    public func seal(for migration: MigrationIdentifier) {
+        change { machine in
+            if machine.claim?.migration == migration { machine.claim?.isSealed = true }
+        }
     }
 
     /// Takes the device from a migration, if that has it.
@@ -64,18 +78,44 @@ extension DeviceController {
     }
 
     /// Notes that the device's image is another one's from now on.
+    ///
+    /// A device that runs was reset: the image is not in it any more.
     public func handOver(_ handedOver: HandedOver) {
-        change { $0.handedOver = handedOver }
+        change { machine in
+            if machine.state != .running { machine.handedOver = handedOver }
+        }
+    }
+}
+
+extension DeviceMachine {
+    fileprivate func checkClaim(
+        for migration: MigrationIdentifier, in wanted: MigrationState
+    ) throws(DeviceProblem) {
+        if claim?.migration == migration { return }
+        try Requester.anybody.check(self)
+        try requireIdle()
+        if let handedOver { throw .handedOver(handedOver) }
+        if let session = openSession { throw .sessionActive(session) }
+        guard state == wanted else { throw .stateMismatch(state, session: session) }
     }
 }
 
 extension Requester {
+    /// Refuses whoever may not move the device or its data now.
+    func checkMove(_ machine: DeviceMachine) throws(DeviceProblem) {
+        try check(machine)
+        if let claim = machine.claim, claim.isSealed, !isAgent { throw .claimed(claim.migration) }
+        if let handedOver = machine.handedOver { throw .handedOver(handedOver) }
+    }
+
     /// Refuses whoever is not the one that has the device now.
     func check(_ machine: DeviceMachine) throws(DeviceProblem) {
         if case .detached = machine.activity { throw .detached }
         if let claim = machine.claim, claim.migration != migration {
             throw .claimed(claim.migration)
         }
+        // What comes late for a migration that has ended would change a device that is free again.
+        if let migration, machine.claim == nil { throw .notClaimed(migration) }
         if let generations, !generations.contains(machine.generation) {
             throw .preconditionFailed(generation: machine.generation)
         }

@@ -12,7 +12,7 @@ extension DeviceController {
     ) throws(DeviceProblem) -> SavingReader {
         letDeadConnectionLeave(\.streamer)
         let (session, transfer, offset) = try change { machine throws(DeviceProblem) in
-            try requester.check(machine)
+            try requester.checkMove(machine)
             let (session, transfer) = try machine.session(for: .saving)
             if machine.streamer != nil { throw .streamBusy(offset: session.offset) }
             let offset = try session.start(bounds.offset, transfer.pipe.earliestOffset)
@@ -40,7 +40,7 @@ extension DeviceController {
     ) throws(DeviceProblem) -> ResumingWriter {
         letDeadConnectionLeave(\.uploader)
         let (session, transfer) = try change { machine throws(DeviceProblem) in
-            try requester.check(machine)
+            try requester.checkMove(machine)
             let (session, transfer) = try machine.session(for: .resuming)
             if machine.uploader != nil { throw .streamBusy(offset: session.offset) }
             let declared = try segment.check(against: session)
@@ -134,7 +134,7 @@ extension DeviceMachine {
     /// The session with what only its pipe knows.
     var describedSession: TransferSession? {
         guard var session, session.direction == .saving, let transfer else { return session }
-        session.earliestOffset = transfer.pipe.earliestOffset
+        (session.earliestOffset, session.readOffset) = transfer.pipe.offsets
         return session
     }
 

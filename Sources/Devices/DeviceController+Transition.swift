@@ -73,7 +73,7 @@ extension DeviceController {
             let start = ContinuousClock.now
             do throws(DeviceError) {
                 let file = try device.setState(arc.to)
-                done.append(TimedArc(arc: arc, duration: .now - start))
+                done.append(TimedArc(arc: arc, duration: .now - start, endedAt: .now))
                 if let session = change({ $0.ran(arc, file) }) { ended = session }
             } catch {
                 throw .arcFailed(failure(of: arc, error, from: stateBefore, after: done))
@@ -130,9 +130,13 @@ extension DeviceMachine {
     fileprivate mutating func beginTransition(
         to target: MigrationState, _ requester: Requester, _ proof: CommitProof
     ) throws(DeviceProblem) -> Bool {
-        try requester.check(self)
+        // What was handed over may be in STOP, and nowhere else.
+        if handedOver != nil && target == .stop {
+            try requester.check(self)
+        } else {
+            try requester.checkMove(self)
+        }
         try requireIdle()
-        if let handedOver, target != .stop { throw .handedOver(handedOver) }
         let arcs = try path(to: target)
         if arcs.isEmpty { return true }
         try checkCommit(arcs, proof)

@@ -11,6 +11,8 @@ public enum DeviceProblem: Error, Hashable, Sendable {
     case unsupportedState(MigrationState, missing: MigrationFeatures)
     /// A migration has the device to itself.
     case claimed(MigrationIdentifier)
+    /// The migration that this is asked for does not have the device.
+    case notClaimed(MigrationIdentifier)
     /// The device's image runs elsewhere: it is not run again.
     case handedOver(HandedOver)
     /// Somebody else is changing the device.

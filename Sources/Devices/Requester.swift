@@ -6,6 +6,8 @@ public struct Requester: Hashable, Sendable {
     public var generations: Set<UInt64>?
     /// `If-Match` is there in any form.
     public var isConditional: Bool
+    /// It is the agent itself that asks, for the migration.
+    public var isAgent = false
 
     /// Anybody, without a demand.
     public static let anybody = Requester()

@@ -52,6 +52,11 @@ final class SavingPipe: Sendable {
         contents.withLock { $0.window.earliest }
     }
 
+    /// That, and how far the device was read.
+    var offsets: (earliest: UInt64, read: UInt64) {
+        contents.withLock { ($0.window.earliest, $0.window.readOffset) }
+    }
+
     /// Nothing moves any more; what was kept is given back with the last owner.
     func close() {
         contents.change { contents in

@@ -59,6 +59,8 @@ public struct TransferSession: Hashable, Sendable {
     public private(set) var offset: UInt64 = 0
     /// Saving: the first byte that can still be had, while the session is open.
     public internal(set) var earliestOffset: UInt64?
+    /// Saving: how far the device was read, while the session is open.
+    public internal(set) var readOffset: UInt64?
     /// Saving: the last stream broke off, so only the client knows where to go on.
     public internal(set) var isCut = false
     /// The digest of the whole image, once that is complete.

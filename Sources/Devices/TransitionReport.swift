@@ -21,6 +21,8 @@ public struct TimedArc: Hashable, Sendable {
     public let arc: Arc
     /// From the request to the driver's answer.
     public let duration: Duration
+    /// When the driver answered.
+    public let endedAt: Timestamp
 }
 
 /// What a combination transition or a reset did.

@@ -17,6 +17,26 @@ public enum JSONValue: Hashable, Sendable {
     /// Members in their order.
     case object(JSONObject)
 
+    /// A member of an object; nil where there is none, and for what is no object.
+    public subscript(name: String) -> JSONValue? {
+        if case .object(let object) = self { object[name] } else { nil }
+    }
+
+    /// The string that it is.
+    public var text: String? {
+        if case .string(let text) = self { text } else { nil }
+    }
+
+    /// The unsigned number that it is.
+    public var unsigned: UInt64? {
+        if case .integer(let number) = self { UInt64(exactly: number) } else { nil }
+    }
+
+    /// The values that it is an array of.
+    public var values: [JSONValue] {
+        if case .array(let values) = self { values } else { [] }
+    }
+
     /// A byte count or another unsigned number; nil above `Int64.max`, which JSON readers cannot
     /// be trusted with: such a member is left out.
     public static func count(_ number: UInt64) -> JSONValue? {

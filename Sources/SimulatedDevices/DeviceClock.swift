@@ -10,15 +10,15 @@ public protocol DeviceClock: Sendable {
 }
 
 /// The time that everybody lives in.
+///
+/// It is the kernel's, not the process': a device that outlives its agent goes on meanwhile.
 public struct HostClock: DeviceClock {
-    private let start = ContinuousClock.now
-
-    /// A clock that begins now.
+    /// The clock of this host.
     public init() {}
 
-    /// The time since the clock was made.
+    /// The time since the host was booted.
     public var now: Duration {
-        ContinuousClock.now - start
+        hostUptime
     }
 
     /// Blocks the calling thread.

@@ -14,6 +14,11 @@ enum ImageFormat {
 
     /// The bytes of a header of so many numbers, the last of them the check.
     static func header(_ numbers: UInt64..., count: Int) -> [UInt8] {
+        header(numbers, count: count)
+    }
+
+    /// The same, of a list.
+    static func header(_ numbers: [UInt64], count: Int) -> [UInt8] {
         var words = numbers + [UInt64](repeating: 0, count: count - 1 - numbers.count)
         words.append(check(words[...]))
         return words.flatMap { word in

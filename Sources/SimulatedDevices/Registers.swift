@@ -30,6 +30,22 @@ struct Registers: Sendable {
         moment = now
     }
 
+    /// The device as it was left: in its state, without a session.
+    init(_ plan: SimulationPlan, _ record: DeviceRecord) {
+        state = record.state
+        content = record.content
+        dirtied = UInt128(record.dirtied)
+        moment = record.moment
+        faults = FaultSchedule(plan.faults, counts: record.faultCounts)
+    }
+
+    /// What is to be kept of it.
+    var record: DeviceRecord {
+        DeviceRecord(
+            state: state, content: content, dirtied: UInt64(dirtied), moment: moment,
+            faultCounts: faults.counts)
+    }
+
     /// Time passes, and the running device dirties its state in it.
     mutating func advance(to now: Duration, dirtyBytesPerSecond: UInt64) {
         let elapsed = now - moment

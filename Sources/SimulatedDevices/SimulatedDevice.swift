@@ -62,7 +62,11 @@ public final class SimulatedDevice: MigratableDevice {
 
     /// Back to RUNNING, with the state of the plan.
     public func reset() throws(DeviceError) {
-        hardware.reset()
+        do throws(Errno) {
+            try hardware.reset()
+        } catch {
+            throw DeviceError("VFIO_DEVICE_RESET", error)
+        }
     }
 }
 

@@ -8,11 +8,25 @@ final class SimulatedHardware: Sendable {
     let plan: SimulationPlan
     private let clock: any DeviceClock
     private let registers: Locked<Registers>
+    private let file: RecordFile?
 
     init(_ plan: SimulationPlan, clock: any DeviceClock) {
         self.plan = plan
         self.clock = clock
         registers = Locked(Registers(plan, now: clock.now))
+        file = nil
+    }
+
+    /// A device that is kept in a file, as the file has it or new.
+    init(
+        _ plan: SimulationPlan, clock: any DeviceClock, in file: RecordFile, _ record: DeviceRecord?
+    ) throws(Errno) {
+        self.plan = plan
+        self.clock = clock
+        let fresh = Registers(plan, now: clock.now)
+        if record == nil { try file.write(fresh.record) }
+        registers = Locked(record.map { Registers(plan, $0) } ?? fresh)
+        self.file = file
     }
 
     // MARK: Open files
@@ -52,18 +66,18 @@ final class SimulatedHardware: Sendable {
             throw .invalidArgument
         }
         for arc in path {
-            let action = withRegisters { $0.faults.count(.arc) }
+            let action = try change { $0.faults.count(.arc) }
             clock.sleep(for: .microseconds(Int64(plan.arcLatencyMicroseconds)))
             if case .stall(let time)? = action { clock.sleep(for: .milliseconds(Int64(time))) }
-            opened = try withRegisters { registers throws(Errno) in
+            opened = try change { registers throws(Errno) in
                 try registers.run(arc, action)
             }
         }
         return opened
     }
 
-    func reset() {
-        withRegisters { $0.reset(plan, now: clock.now) }
+    func reset() throws(Errno) {
+        try change { $0.reset(plan, now: clock.now) }
     }
 
     // MARK: The data file
@@ -72,7 +86,7 @@ final class SimulatedHardware: Sendable {
     func read(
         _ session: UInt64, into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Int {
-        let (count, action) = try withRegisters { registers throws(Errno) in
+        let (count, action) = try change { registers throws(Errno) in
             try unsafe registers.read(session, into: buffer)
         }
         if case .stall(let time)? = action { clock.sleep(for: .milliseconds(Int64(time))) }
@@ -81,9 +95,9 @@ final class SimulatedHardware: Sendable {
     }
 
     func write(_ session: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int {
-        let action = withRegisters { $0.faults.count(.write) }
+        let action = try change { $0.faults.count(.write) }
         if case .stall(let time)? = action { clock.sleep(for: .milliseconds(Int64(time))) }
-        try withRegisters { registers throws(Errno) in
+        try change { registers throws(Errno) in
             try unsafe registers.write(session, bytes, action)
         }
         return bytes.count
@@ -110,6 +124,21 @@ final class SimulatedHardware: Sendable {
         return try registers.withLock { registers throws(Failure) in
             registers.advance(to: now, dirtyBytesPerSecond: plan.dirtyBytesPerSecond)
             return try body(&registers)
+        }
+    }
+    /// Something happens to the device. What is kept of it is written down before anybody hears of it.
+    ///
+    /// With the lock held, as records have their order; a page of the kernel's memory takes it.
+    private func change<Result>(
+        _ body: (inout Registers) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        guard let file else { return try withRegisters(body) }
+        return try withRegisters { registers throws(Errno) in
+            let before = registers.record
+            let result = Swift.Result { () throws(Errno) in try body(&registers) }
+            // That it is dirtied as time passes follows from the record.
+            if registers.record != before { try file.write(registers.record) }
+            return try result.get()
         }
     }
 }

@@ -60,4 +60,43 @@ public enum Files {
     public static func remove(_ path: FilePath) throws(Errno) {
         try call(on: path) { unsafe unlink($0) }
     }
+
+    /// Gives a file another name in its directory, in one step. Corresponds to rename(2).
+    public static func rename(_ path: FilePath, _ newPath: FilePath) throws(Errno) {
+        try call(on: path) { old in
+            unsafe newPath.withPlatformString { new in unsafe Glibc.rename(old, new) }
+        }
+    }
+
+    /// Makes a directory for its owner alone, unless it is there, and those above it. Corresponds to
+    /// mkdir(2).
+    public static func makeDirectory(_ path: FilePath) throws(Errno) {
+        let parent = path.removingLastComponent()
+        if !parent.isEmpty && !exists(parent) { try makeDirectory(parent) }
+        do throws(Errno) {
+            try call(on: path) { unsafe mkdir($0, 0o700) }
+        } catch .fileExists {
+            return
+        } catch {
+            throw error
+        }
+    }
+
+    /// Puts the names in a directory on the disk. Corresponds to fsync(2) on the directory.
+    public static func sync(directory: FilePath) throws(Errno) {
+        let file = try OwnedFileDescriptor(opening: directory, flags: O_RDONLY | O_DIRECTORY)
+        try call { fsync(file.number) }
+    }
+
+    /// Whether there is something under a name. Corresponds to access(2).
+    public static func exists(_ path: FilePath) -> Bool {
+        unsafe path.withPlatformString { unsafe access($0, F_OK) } == 0
+    }
+
+    /// When a file was changed last, in seconds since 1970; nil if it is not there.
+    public static func modificationTime(of path: FilePath) -> Int? {
+        var status = stat()
+        let result = unsafe path.withPlatformString { unsafe stat($0, &status) }
+        return result == 0 ? status.st_mtim.tv_sec : nil
+    }
 }

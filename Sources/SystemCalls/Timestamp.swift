@@ -1,12 +1,41 @@
 internal import Glibc
 
 /// A moment of wall-clock time, for display only: deadlines use `ContinuousClock`.
-public struct Timestamp: Hashable, Sendable, CustomStringConvertible {
+public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible {
     private let microseconds: Int64
 
     /// This many microseconds after 1970-01-01T00:00:00Z.
     public init(microsecondsSinceEpoch microseconds: Int64) {
         self.microseconds = microseconds
+    }
+
+    /// The moment that a text in the form of ``description`` says; nil if it has another form.
+    public init?(_ text: String) {
+        let bytes = Array(text.utf8)
+        let form = Array("0000-00-00T00:00:00.000000Z".utf8)
+        let fits =
+            bytes.count == form.count
+            && zip(bytes, form).allSatisfy { byte, expected in
+                expected == UInt8(ascii: "0") ? (0x30...0x39).contains(byte) : byte == expected
+            }
+        guard fits else { return nil }
+        let number = { (range: Range<Int>) -> Int32 in
+            bytes[range].reduce(0) { $0 * 10 + Int32($1) - 0x30 }
+        }
+        var parts = unsafe tm()
+        unsafe parts.tm_year = number(0..<4) - 1900
+        unsafe parts.tm_mon = number(5..<7) - 1
+        unsafe parts.tm_mday = number(8..<10)
+        unsafe parts.tm_hour = number(11..<13)
+        unsafe parts.tm_min = number(14..<16)
+        unsafe parts.tm_sec = number(17..<19)
+        let seconds = unsafe timegm(&parts)
+        microseconds = Int64(seconds) * 1_000_000 + Int64(number(20..<26))
+    }
+
+    /// Earlier moments come first.
+    public static func < (left: Timestamp, right: Timestamp) -> Bool {
+        left.microseconds < right.microseconds
     }
 
     /// The present moment.

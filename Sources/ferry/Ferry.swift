@@ -12,7 +12,10 @@ struct Ferry: ParsableCommand {
             hardware: ferry serve --simulate 2
             """,
         version: version,
-        subcommands: [Serve.self])
+        subcommands: [
+            Serve.self, Devices.self, State.self, PrecopyInfoCommand.self, Migrate.self,
+            MigrationList.self, Plan.self, Cancel.self,
+        ])
 
     static let version = "0.1.0"
 }

@@ -7,9 +7,13 @@ struct HostOpener: DeviceOpener {
     private let kernel = KernelHost()
     private let simulated: SimulatedHost?
 
-    init(simulates: Bool) {
-        simulated = simulates ? SimulatedHost() : nil
+    /// - Parameter simulated: nil for an agent without simulated devices.
+    init(_ simulated: SimulatedHost?) {
+        self.simulated = simulated
     }
+
+    /// Simulated devices can be attached.
+    var simulates: Bool { simulated != nil }
 
     func hostName(of source: DeviceSource) -> String? {
         kernel.hostName(of: source)

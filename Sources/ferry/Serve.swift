@@ -4,6 +4,8 @@ import Devices
 import Glibc
 import HTTPServer
 import Logging
+import Orchestration
+import SimulatedDevices
 import SystemCalls
 import SystemPackage
 
@@ -32,16 +34,53 @@ struct Serve: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Attach a device at the start: cdev:/dev/vfio/devices/vfio0 or \
-            group:12,0000:3b:00.2; may be repeated.
+            Attach a device at the start: cdev:/dev/vfio/devices/vfio0, group:12,0000:3b:00.2 or \
+            'simulated:sim0,{"seed": 7, "last_close_resets": false}', which is an id and a plan as \
+            POST /v1/devices takes it; may be repeated.
             """, valueName: "source"))
     var attach: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Turn simulated devices on, and keep those with "last_close_resets": false in this \
+            directory: as if a VMM held them, they outlive the agent, even one that is killed. \
+            Attached with the same id and plan, one is found in the state it was in, its session \
+            gone; only a new boot of the host resets it.
+            """, valueName: "path"))
+    var simulatedState: String?
 
     @Option(
         help: ArgumentHelp(
             "How long streams in progress may go on once the agent is to end.",
             valueName: "seconds"))
     var grace: Int = 30
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Where migrations are written down: one directory for each agent. By default \
+            $STATE_DIRECTORY, or ~/.local/state/ferry/ADDRESS.
+            """, valueName: "path"))
+    var stateDirectory: String?
+
+    @Option(help: ArgumentHelp("How many migrations may go out at a time.", valueName: "count"))
+    var migrationsOut: Int = 8
+
+    @Option(help: ArgumentHelp("How many migrations may come in at a time.", valueName: "count"))
+    var migrationsIn: Int = 8
+
+    @Option(
+        help: ArgumentHelp(
+            "How much all migrations together may send.", valueName: "bytes-per-second"))
+    var bandwidth: UInt64?
+
+    @Flag(
+        help: """
+            Listen on addresses that other hosts can reach. There is no authentication: whoever can \
+            reach them can move and reset every device.
+            """)
+    var insecure = false
 
     @Option(help: ArgumentHelp("How much to log: debug, info, warning, error.", valueName: "level"))
     var logLevel = "info"
@@ -57,8 +96,12 @@ struct Serve: ParsableCommand {
         if !(0...86_400).contains(grace) {
             throw ValidationError("--grace takes a number of seconds from 0 to 86400.")
         }
+        if migrationsOut < 1 || migrationsIn < 1 || bandwidth == 0 {
+            throw ValidationError(
+                "--migrations-out, --migrations-in and --bandwidth take numbers from 1 on.")
+        }
         _ = try addresses()
-        _ = try sources()
+        _ = try attachments()
         _ = try level()
     }
 
@@ -73,9 +116,14 @@ struct Serve: ParsableCommand {
         }
         let log = Logger(label: "ferry")
         do {
+            let attachments = try attachments()
             let service = try Service(
-                addresses: addresses(), sources: sources() + simulations(),
-                simulates: simulate != nil, cdevs: FilePath(cdevDirectory), log: log)
+                addresses: addresses(), isOpen: insecure,
+                attachments: attachments + simulations(),
+                opener: try opener(
+                    simulates: simulate != nil || attachments.contains { $0.source.isSimulated }),
+                cdevs: FilePath(cdevDirectory),
+                state: stateDirectory.map { FilePath($0) }, limits: limits(), log: log)
             service.announce()
             if (simulate ?? 0) >= 2 { print(Tutorial.text(for: service.addresses[0])) }
             fflush(nil)
@@ -85,6 +133,18 @@ struct Serve: ParsableCommand {
         } catch let failure as StartFailure {
             log.error("\(failure.reason)")
             throw ExitCode(1)
+        }
+    }
+
+    private func opener(simulates: Bool) throws(StartFailure) -> HostOpener {
+        guard let simulatedState else { return HostOpener(simulates ? SimulatedHost() : nil) }
+        do throws(Errno) {
+            return HostOpener(try SimulatedHost(keptIn: FilePath(simulatedState)))
+        } catch .wouldBlock {
+            throw StartFailure(reason: "Another agent keeps its devices in \(simulatedState).")
+        } catch {
+            throw StartFailure(
+                reason: "Keeping devices in \(simulatedState) failed: \(error.name) (\(error)).")
         }
     }
 
@@ -101,6 +161,14 @@ struct Serve: ParsableCommand {
         }
     }
 
+    private func limits() -> MigrationLimits {
+        var limits = MigrationLimits()
+        limits.outgoing = migrationsOut
+        limits.incoming = migrationsIn
+        limits.bytesPerSecond = bandwidth
+        return limits
+    }
+
     private func level() throws -> Logger.Level {
         guard let level = Logger.Level(rawValue: logLevel) else {
             throw ValidationError("'\(logLevel)' is no --log-level.")
@@ -108,41 +176,22 @@ struct Serve: ParsableCommand {
         return level
     }
 
-    private func sources() throws -> [DeviceSource] {
+    private func attachments() throws -> [AttachArgument] {
         try attach.map { text in
-            guard let source = DeviceSource(argument: text, cdevs: FilePath(cdevDirectory)) else {
-                throw ValidationError(
-                    """
-                    '\(text)' is no source: --attach takes cdev:\(cdevDirectory)/vfio0 or \
-                    group:12,0000:3b:00.2.
-                    """)
+            do throws(AttachSyntaxError) {
+                return try AttachArgument(text, cdevs: FilePath(cdevDirectory))
+            } catch {
+                throw ValidationError(error.reason)
             }
-            return source
         }
     }
 
     /// Simulated devices, each with a state of its own, so that a migration shows.
-    private func simulations() -> [DeviceSource] {
+    private func simulations() -> [AttachArgument] {
         (0..<UInt64(simulate ?? 0)).map { number in
             var plan = SimulationPlan()
             plan.seed = number + 1
-            return .simulated(plan)
+            return AttachArgument(.simulated(plan))
         }
-    }
-}
-
-extension DeviceSource {
-    /// Reads `cdev:/dev/vfio/devices/vfio0` or `group:12,0000:3b:00.2`.
-    init?(argument text: String, cdevs: FilePath) {
-        if text.hasPrefix("cdev:") {
-            self.init(cdev: String(text.dropFirst(5)), in: cdevs)
-            return
-        }
-        guard text.hasPrefix("group:") else { return nil }
-        let parts = text.dropFirst(6).split(separator: ",", maxSplits: 1)
-        guard parts.count == 2, let number = Int(parts[0]), number >= 0,
-            let device = DeviceIdentifier(String(parts[1]))
-        else { return nil }
-        self = .group(number: number, device: "\(device)")
     }
 }

@@ -3,6 +3,7 @@ import Devices
 import HTTPServer
 import Logging
 import MigrationModel
+import Orchestration
 import SystemCalls
 import SystemPackage
 
@@ -10,6 +11,7 @@ import SystemPackage
 struct Service {
     let addresses: [SocketAddress]
     private let registry: DeviceRegistry
+    private let migrations: Migrations
     private let api: AgentAPI
     private let server: HTTPServer
     private let log: Logger
@@ -17,26 +19,33 @@ struct Service {
 
     /// Binds every address, attaches every device, and only then answers the first request.
     init(
-        addresses: [SocketAddress], sources: [DeviceSource], simulates: Bool, cdevs: FilePath,
-        log: Logger
+        addresses: [SocketAddress], isOpen: Bool, attachments: [AttachArgument], opener: HostOpener,
+        cdevs: FilePath, state: FilePath?, limits: MigrationLimits, log: Logger
     ) throws(StartFailure) {
         let listeners = try addresses.map { address throws(StartFailure) in
-            try Self.listen(on: address)
+            try Self.listen(on: address, isOpen: isOpen)
         }
         self.log = log
         self.addresses = listeners.map(\.address)
-        let opener = HostOpener(simulates: simulates)
         registry = DeviceRegistry(opener: opener)
-        for source in sources {
+        for attachment in attachments {
             do throws(AttachProblem) {
-                _ = try registry.attach(source)
+                _ = try registry.attach(attachment.source, as: attachment.id)
             } catch {
                 throw StartFailure(reason: error.explanation)
             }
         }
+        do throws(JournalFault) {
+            let directory = try StateDirectory(state ?? Self.stateDirectory(for: self.addresses))
+            migrations = Migrations(
+                registry, directory, AgentAPI.codec, limits: limits, log: log)
+            try migrations.recover()
+        } catch {
+            throw StartFailure(reason: error.explanation)
+        }
         let agent = AgentDescription(
-            id: Self.randomID(), version: Ferry.version, simulates: simulates, cdevs: cdevs)
-        api = AgentAPI(agent, registry, opener: opener, log: log)
+            id: Self.randomID(), version: Ferry.version, simulates: opener.simulates, cdevs: cdevs)
+        api = AgentAPI(agent, registry, migrations, opener: opener, log: log)
         do throws(Errno) {
             server = try HTTPServer(listeners: listeners, handler: api)
         } catch {
@@ -105,12 +114,15 @@ struct Service {
         log.warning("\(device.id) stays in \(device.state.name); \(session ?? "it has no session")")
     }
 
-    private static func listen(on address: SocketAddress) throws(StartFailure) -> ListeningSocket {
-        guard address.isLocal else {
+    private static func listen(
+        on address: SocketAddress, isOpen: Bool
+    ) throws(StartFailure) -> ListeningSocket {
+        guard address.isLocal || isOpen else {
             throw StartFailure(
                 reason: """
                     Listening on \(address) is refused: there is no authentication yet, so the agent \
-                    listens on loopback and Unix sockets only.
+                    listens on loopback and Unix sockets only. On a network where everybody may \
+                    move every device, say --insecure.
                     """)
         }
         do throws(Errno) {
@@ -119,6 +131,16 @@ struct Service {
             throw StartFailure(
                 reason: "Listening on \(address) failed: \(error.name) (\(error)).")
         }
+    }
+
+    /// Where journals are kept if nothing is said: for every address another place, so that two agents
+    /// on a host do not meet. systemd says where by `STATE_DIRECTORY`.
+    private static func stateDirectory(for addresses: [SocketAddress]) -> FilePath {
+        if let given = Environment.value(of: "STATE_DIRECTORY") { return FilePath(given) }
+        let home = Environment.value(of: "HOME") ?? "/var/lib"
+        let base = Environment.value(of: "XDG_STATE_HOME") ?? "\(home)/.local/state"
+        let name = "\(addresses[0])".map { $0 == "/" ? "_" : $0 }
+        return FilePath("\(base)/ferry/\(String(name))")
     }
 
     private static func randomID() -> String {

@@ -2,6 +2,7 @@ import Devices
 import HTTPServer
 import JSON
 import Logging
+import Orchestration
 import SimulatedDevices
 import SystemPackage
 import TestSupport
@@ -20,7 +21,13 @@ struct Caller {
             id: "test", version: "0", simulates: simulates, cdevs: "/dev/vfio/devices")
         var log = Logger(label: "test")
         log.logLevel = .critical
-        api = AgentAPI(agent, registry, opener: opener, log: log)
+        let state = FilePath("/tmp/ferry-api-\(UInt64.random(in: .min ... .max))")
+        guard let directory = try? StateDirectory(state) else {
+            preconditionFailure("there is no room for a state directory")
+        }
+        let migrations = Migrations(
+            registry, directory, AgentAPI.codec, limits: MigrationLimits(), log: log)
+        api = AgentAPI(agent, registry, migrations, opener: opener, log: log)
     }
 
     /// An answer, its body read.

@@ -14,12 +14,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS = [
-    {"CLinux", "CVFIO", "CMicroHTTPD", "CJansson", "CNettle", "COpenAPI"},
+    {"CLinux", "CVFIO", "CMicroHTTPD", "CJansson", "CNettle", "CCurl", "COpenAPI"},
     {"SystemCalls", "MigrationModel", "JSON", "Digests"},
-    {"VFIO", "HTTPServer"},
+    {"VFIO", "HTTPServer", "HTTPClient"},
     {"Devices"},
     {"KernelDevices", "SimulatedDevices"},
-    set(),
+    {"Orchestration"},
     {"AgentAPI"},
     {"ferry"},
 ]

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import schemathesis
+from handovers import PEER
 
 # What a request may take, where its answer would otherwise wait for somebody or something.
 LONGEST_WAIT_MS = 20
@@ -18,20 +19,37 @@ LEAST_BYTES_PER_SECOND = 100 << 20
 # Names that no device of the machine under test has: no real one may be touched.
 NO_CDEV = "/dev/vfio/devices/vfio999999999"
 NO_GROUP = 2147483647
+URL = r"(https?://|unix:/)[!-~]{1,255}"
 
 
 def keep(case: schemathesis.Case) -> None:
     """Bounds a request."""
     identifier = case.operation.definition.raw.get("operationId")
-    if identifier in ("getState", "setState", "getPrecopyInfo"):
+    if identifier in ("getState", "setState", "getPrecopyInfo", "getMigration"):
         bound_wait(case.query)
     elif identifier == "downloadData":
         bound_download(case.query)
-    elif identifier in ("listDevices", "listHostDevices") and case.query is not None:
+    elif identifier in ("listDevices", "listHostDevices", "listMigrations") and case.query:
         bound_name(case.query, "page_token")
     elif identifier == "attachDevice" and isinstance(case.body, dict):
         bound_name(case.body, "id")
         bound_source(case.body.get("source"))
+    elif identifier == "createMigration" and isinstance(case.body, dict):
+        bound_migration(case.body)
+
+
+def bound_migration(body: dict[str, Any]) -> None:
+    """Nobody is at the other side, and nothing takes long."""
+    bound_name(body, "id")
+    devices = body.get("devices")
+    for device in devices if isinstance(devices, list) else []:
+        if isinstance(device, dict):
+            bound_name(device, "source")
+            bound_name(device, "destination")
+    destination = body.get("destination")
+    for name in ("url", "data_url"):
+        if isinstance(destination, dict) and matches(destination.get(name), URL):
+            destination[name] = PEER
 
 
 def number(value: Any) -> int | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 ROUTE = re.compile(r'Route\(\s*"([A-Z]+)",\s*"([^"]+)"(?:,\s*query:\s*\[([^\]]*)\])?')
 CASE = re.compile(r'^\s*case (\w+) = "([a-z0-9-]+)"', re.M)
 STATUS = re.compile(r"case ((?:\.\w+,?\s*)+):\s*(\d{3})\b")
-NAMED = re.compile(r"`([a-z]+(?:-[a-z]+)*)`|\b([1-5]\d\d)\b")
+NAMED = re.compile(r"`([a-z][a-z0-9]*(?:-[a-z0-9]+)*)`|\b([1-5]\d\d)\b")
 
 
 class SourceError(Exception):

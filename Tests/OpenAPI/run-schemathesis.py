@@ -46,7 +46,11 @@ def agent_at_work(binary: Path) -> Iterator[str]:
     Fails if it died on the way or did not end well; then its log is printed.
     """
     command = [str(binary), "serve", "--listen", "127.0.0.1:0", "--simulate", "4"]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log,
+        tempfile.TemporaryDirectory() as state,
+    ):
+        command += ["--state-directory", state]
         agent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
         try:
             yield f"http://{address(agent, log)}"

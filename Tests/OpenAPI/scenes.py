@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 import schemathesis
+from handovers import Handovers
 
 # The devices of an agent with `--simulate 4`, and where stateful tests find them.
 DEVICES = {"sim0": "RUNNING", "sim1": "PRE_COPY", "sim2": "STOP_COPY", "sim3": "RESUMING"}
@@ -21,6 +22,12 @@ DEVICES = {"sim0": "RUNNING", "sim1": "PRE_COPY", "sim2": "STOP_COPY", "sim3": "
 SOURCE = "source"
 # An id that is written the same in paths and in bodies.
 PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# The operations that want a migration.
+OF_MIGRATIONS = {
+    "createMigration", "getMigration", "deleteMigration", "switchOver", "cancelMigration",
+    "releaseBarrier", "resolveMigration", "prepareMigration", "runMigration", "discardMigration",
+    "commitMigration", "finishMigration", "voidMigration",
+}
 # The states that the scenes of an operation begin in, in turn.
 STATES = {
     "getDevice": ("RUNNING", "STOP"),
@@ -67,6 +74,8 @@ class Stage:
                 self.clear()
             return
         name = case.operation.definition.raw["operationId"]
+        if name in OF_MIGRATIONS:
+            return self.set_for_migration(name, case)
         device = case.path_parameters.get("id")
         if name == "attachDevice" and isinstance(case.body, dict):
             device = case.body.get("id")
@@ -82,6 +91,7 @@ class Stage:
             return
         if name == "attachDevice":
             self.detach(device)
+        case.headers.pop("Migration-Id", None)
         if name in STATES:
             self.attach(device, PLANS[turn % len(PLANS)])
             self.take(device, STATES[name][turn % len(STATES[name])])
@@ -92,8 +102,28 @@ class Stage:
         if name == "downloadData" and turn % 5 != 4 and "offset" in case.query:
             case.query["offset"] = 0
 
+    def set_for_migration(self, name: str, case: schemathesis.Case) -> None:
+        """Sets the scene for a request that is about a migration."""
+        identifier = case.path_parameters.get("id", "m1")
+        turn = self.requests[name]
+        self.requests[name] += 1
+        is_negative = case.meta.generation.mode.is_negative
+        is_left = turn % 3 == 2 and name in ("getMigration", "cancelMigration")
+        if is_negative or is_left:
+            return
+        if not PLAIN.fullmatch(str(identifier)):
+            identifier = case.path_parameters["id"] = "m1"
+        self.handovers().set_for(name, identifier, case.body)
+        if name == "releaseBarrier":
+            case.path_parameters["name"] = "before-stop"
+
+    def handovers(self) -> Handovers:
+        """The migrations of the agent."""
+        return Handovers(self.agent, self.url.removesuffix("/devices"))
+
     def clear(self) -> None:
         """Sets the scene in which stateful tests begin."""
+        self.handovers().clear()
         page = self.agent.get(self.url, params={"limit": 500}).json()
         for device in page["items"]:
             self.detach(device["id"])

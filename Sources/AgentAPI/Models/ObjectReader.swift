@@ -4,7 +4,7 @@ internal import JSON
 ///
 /// Whatever is wrong is named by its JSON pointer. Source: RFC 6901.
 struct ObjectReader {
-    private let object: JSONObject
+    let object: JSONObject
     private let pointer: String
     private var asked: Set<String> = []
 

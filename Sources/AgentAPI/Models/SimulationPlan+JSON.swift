@@ -1,10 +1,20 @@
-internal import Devices
+public import Devices
 internal import JSON
 internal import MigrationModel
 internal import SystemCalls
 internal import SystemPackage
 
 extension SimulationPlan {
+    /// Reads a plan as `POST /v1/devices` takes it, from a text that is a JSON object.
+    public init(parsing text: String) throws(PlanSyntaxError) {
+        do throws(Problem) {
+            var reader = try ObjectReader(decoding: Array(text.utf8))
+            try self.init(&reader)
+        } catch {
+            throw PlanSyntaxError(reason: error.detail)
+        }
+    }
+
     var json: JSONValue {
         [
             "features": .array(features.names.map(JSONValue.string)),
@@ -71,6 +81,12 @@ extension SimulationPlan {
         }
         return faults
     }
+}
+
+/// Why a text is no plan.
+public struct PlanSyntaxError: Error, Hashable, Sendable {
+    /// The reason in a sentence.
+    public let reason: String
 }
 
 extension SimulationPlan.Fault {

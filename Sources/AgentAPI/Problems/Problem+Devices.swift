@@ -28,6 +28,11 @@ extension Problem {
             self.init(
                 .deviceClaimed, "\(action): the migration \(migration) has the device to itself.",
                 ["migration": .string("\(migration)")])
+        case .notClaimed(let migration):
+            self.init(
+                .migrationMismatch,
+                "\(action): the migration \(migration) does not have the device.",
+                ["migration": .string("\(migration)")])
         case .handedOver(let handedOver):
             self.init(
                 .deviceHandedOver,

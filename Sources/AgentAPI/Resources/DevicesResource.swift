@@ -3,6 +3,7 @@ internal import HTTPServer
 internal import JSON
 internal import Logging
 internal import MigrationModel
+internal import Orchestration
 
 private enum Backend: String, CaseIterable {
     case kernel
@@ -52,6 +53,7 @@ extension AgentAPI {
         } catch {
             throw Problem(of: error)
         }
+        migrations.attached(device)
         let snapshot = device.snapshot
         log.info(
             "attached \(snapshot.id) (\(snapshot.identity.driver)) in \(snapshot.state.name)")

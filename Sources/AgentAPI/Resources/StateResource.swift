@@ -74,11 +74,7 @@ extension AgentAPI {
     func resetDevice(_ request: Request) throws(Problem) -> Response {
         let device = try device(request)
         let requester = try request.requester()
-        let key = request.head.fields["Idempotency-Key"]
-        if let key, !(1...255).contains(key.utf8.count) {
-            throw .invalid(
-                parameter: "Idempotency-Key", "Idempotency-Key has 1 to 255 characters.")
-        }
+        let key = try request.idempotencyKey()
         let report = try request.explaining { () throws(DeviceProblem) in
             try device.reset(by: requester, idempotencyKey: key)
         }
@@ -87,7 +83,28 @@ extension AgentAPI {
     }
 }
 
+extension ObjectReader {
+    /// A SHA-256 in hexadecimal digits.
+    mutating func digest(_ name: String) throws(Problem) -> SHA256Digest? {
+        guard let text = try string(name) else { return nil }
+        guard let digest = SHA256Digest(hexadecimal: text) else {
+            throw wrong(name, "is not 64 hexadecimal digits")
+        }
+        return digest
+    }
+}
+
 extension Request {
+    /// The key by which a request is known when it comes again.
+    func idempotencyKey() throws(Problem) -> String? {
+        guard let key = head.fields["Idempotency-Key"] else { return nil }
+        guard (1...255).contains(key.utf8.count) else {
+            throw .invalid(
+                parameter: "Idempotency-Key", "Idempotency-Key has 1 to 255 characters.")
+        }
+        return key
+    }
+
     /// The client would rather not wait. Source: RFC 7240, section 4.1.
     fileprivate var prefersAsync: Bool {
         head.fields.all("Prefer").joined(separator: ",").split(separator: ",").contains { item in
@@ -107,12 +124,7 @@ extension CommitProof {
         if var image = try body.object("image") {
             guard let bytes = try image.count("bytes") else { throw image.missing("bytes") }
             self.bytes = bytes
-            sha256 = try image.string("sha256").map { text throws(Problem) in
-                guard let digest = SHA256Digest(hexadecimal: text) else {
-                    throw image.wrong("sha256", "is not 64 hexadecimal digits")
-                }
-                return digest
-            }
+            sha256 = try image.digest("sha256")
             try image.finish()
         }
         acceptUnverified = try body.bool("accept_unverified") ?? false

@@ -31,6 +31,9 @@ struct Route: Sendable {
         }
     }
 
+    /// Its first parameter is a device.
+    var isOfDevice: Bool { path.hasPrefix("/v1/devices/{") }
+
     /// The parameters of a path that this route matches, in their order; nil if it does not.
     func match(_ segments: [String]) -> [String]? {
         guard segments.count == pattern.count else { return nil }

@@ -1,4 +1,5 @@
 internal import HTTPServer
+internal import Orchestration
 
 extension AgentAPI {
     /// Every operation of the API. A test compares it with openapi.yaml, both ways.
@@ -52,6 +53,62 @@ extension AgentAPI {
         Route(
             "PATCH", "/v1/devices/{id}/data", query: ["digest"],
             .upload { api, request throws(Problem) in try api.appendData(request) }),
+
+        Route(
+            "GET", "/v1/migrations", query: ["limit", "page_token", "phase", "role"],
+            .answer { api, request throws(Problem) in try api.listMigrations(request) }),
+        Route(
+            "POST", "/v1/migrations", query: ["dry_run"],
+            .json { api, request, body throws(Problem) in
+                try api.beginMigration(request, &body)
+            }),
+        Route(
+            "GET", "/v1/migrations/{id}", query: ["wait_ms", "after_generation"],
+            .answer { api, request throws(Problem) in try api.getMigration(request) }),
+        Route(
+            "DELETE", "/v1/migrations/{id}",
+            .answer { api, request throws(Problem) in try api.removeMigration(request) }),
+        Route(
+            "POST", "/v1/migrations/{id}/switchover",
+            .answer { api, request throws(Problem) in try api.ask(.switchover, of: request) }),
+        Route(
+            "POST", "/v1/migrations/{id}/cancel",
+            .answer { api, request throws(Problem) in try api.ask(.cancel, of: request) }),
+        Route(
+            "POST", "/v1/migrations/{id}/barriers/{name}",
+            .answer { api, request throws(Problem) in try api.openBarrier(request) }),
+        Route(
+            "POST", "/v1/migrations/{id}/resolve",
+            .json { api, request, body throws(Problem) in
+                try api.resolveMigration(request, &body)
+            }),
+        Route(
+            "POST", "/v1/migrations/{id}/prepare",
+            .json { api, request, body throws(Problem) in
+                try api.prepareMigration(request, &body)
+            }),
+        Route(
+            "POST", "/v1/migrations/{id}/run",
+            .json { api, request, body throws(Problem) in try api.runMigration(request, &body) }),
+        Route(
+            "POST", "/v1/migrations/{id}/discard",
+            .json { api, request, body throws(Problem) in
+                try api.discardMigration(request, &body)
+            }),
+        Route(
+            "POST", "/v1/migrations/{id}/commit",
+            .answer { api, request throws(Problem) in try api.ask(.commit, of: request) }),
+        Route(
+            "POST", "/v1/migrations/{id}/finish",
+            .answer { api, request throws(Problem) in try api.ask(.finish, of: request) }),
+        Route(
+            "POST", "/v1/migrations/{id}/void",
+            .answer { api, request throws(Problem) in try api.ask(.void, of: request) }),
+
+        Route("GET", "/v1/maintenance", .answer { api, _ in api.getMaintenance() }),
+        Route(
+            "PUT", "/v1/maintenance",
+            .json { api, _, body throws(Problem) in try api.putMaintenance(&body) }),
 
         Route(
             "GET", "/problems/{slug}",

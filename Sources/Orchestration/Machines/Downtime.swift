@@ -1,0 +1,65 @@
+public import JSON
+
+/// When the parts of a stop began, on the migration's clock.
+public struct Downtime: Hashable, Sendable {
+    var quiesceStart: Duration?
+    var stopStart: Duration?
+    var drainStart: Duration?
+    var prepareStart: Duration?
+    var decideStart: Duration?
+    var committed: Duration?
+    var runStart: Duration?
+    var running: Duration?
+
+    /// Nothing has begun.
+    init() {}
+
+    /// The parts as they were written down; nothing if they were not.
+    init(_ json: JSONObject) {
+        var moment = Duration.zero
+        let marks: [(String, WritableKeyPath<Downtime, Duration?>)] = [
+            ("quiesce", \.stopStart), ("stop", \.drainStart), ("drain", \.prepareStart),
+            ("prepare", \.decideStart), ("decide", \.committed), ("run", \.running),
+        ]
+        for (name, end) in marks {
+            guard case .integer(let part)? = json["\(name)_us"] else { return }
+            quiesceStart = .zero
+            moment += .microseconds(part)
+            self[keyPath: end] = moment
+        }
+    }
+
+    /// From the first device's leaving of PRE_COPY to the destination's word that all run; nil until then.
+    public var total: Duration? {
+        guard let quiesceStart, let running else { return nil }
+        return running - quiesceStart
+    }
+
+    /// The parts by their names, as far as they are over.
+    public var parts: [(name: String, duration: Duration)] {
+        let marks: [(String, Duration?)] = [
+            ("quiesce", quiesceStart), ("stop", stopStart), ("drain", drainStart),
+            ("prepare", prepareStart), ("decide", decideStart), ("run", committed),
+            ("", running),
+        ]
+        return zip(marks, marks.dropFirst()).compactMap { mark, next in
+            guard let start = mark.1, let end = next.1 else { return nil }
+            return (mark.0, end - start)
+        }
+    }
+
+    /// The parts and their sum, in microseconds.
+    public var json: JSONObject {
+        var object = JSONObject()
+        if let total { object["total_us"] = .integer(total.wholeMicroseconds) }
+        for part in parts { object["\(part.name)_us"] = .integer(part.duration.wholeMicroseconds) }
+        return object
+    }
+}
+
+extension Duration {
+    /// In whole microseconds.
+    var wholeMicroseconds: Int64 {
+        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+    }
+}

@@ -1,0 +1,81 @@
+internal import JSON
+internal import MigrationModel
+
+/// Either side of a migration, as a value.
+enum Machine: Sendable {
+    case source(SourceMachine)
+    case destination(DestinationMachine)
+
+    mutating func next(at now: Duration) -> (steps: [Step], wake: Duration?) {
+        switch self {
+        case .source(var machine):
+            let steps = machine.next(at: now)
+            self = .source(machine)
+            return (steps, machine.agenda.wake)
+        case .destination(var machine):
+            let steps = machine.next(at: now)
+            self = .destination(machine)
+            return (steps, machine.agenda.wake)
+        }
+    }
+
+    mutating func ended(_ step: Step, _ outcome: Outcome, at now: Duration) {
+        switch self {
+        case .source(var machine):
+            machine.ended(step, outcome, at: now)
+            self = .source(machine)
+        case .destination(var machine):
+            machine.ended(step, outcome, at: now)
+            self = .destination(machine)
+        }
+    }
+
+    mutating func request(_ request: MigrationRequest) throws(MigrationProblem) {
+        switch self {
+        case .source(var machine):
+            try machine.request(request)
+            self = .source(machine)
+        case .destination(var machine):
+            try machine.request(request)
+            self = .destination(machine)
+        }
+    }
+
+    /// What came of a request, once that is known.
+    func answer(to request: MigrationRequest) -> Result<Void, MigrationProblem>? {
+        switch self {
+        case .source(let machine): machine.answer(to: request)
+        case .destination(let machine): machine.answer(to: request)
+        }
+    }
+
+    /// There is nothing left to do, and nothing under way.
+    var isOver: Bool {
+        switch self {
+        case .source(let machine):
+            machine.phase.isEnd && machine.isOver && machine.agenda.underWay.isEmpty
+        case .destination(let machine):
+            machine.phase.isEnd && machine.phase != .void && machine.agenda.underWay.isEmpty
+        }
+    }
+}
+
+extension SourceMachine {
+    /// The other agent knows of the end.
+    var isOver: Bool {
+        decision == .completed || isAcknowledged
+    }
+
+    /// What came of a request, once that is known.
+    func answer(to request: MigrationRequest) -> Result<Void, MigrationProblem>? {
+        switch request {
+        case .commit:
+            if let commitRefusal { return .failure(.failed(status: 409, commitRefusal)) }
+            if abort != nil { return .failure(.mismatch(phase)) }
+            return decision == nil ? nil : .success(())
+        case .finish: return phase == .completed ? .success(()) : nil
+        case .void: return phase.isEnd ? .success(()) : nil
+        default: return .success(())
+        }
+    }
+}

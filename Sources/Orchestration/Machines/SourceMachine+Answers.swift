@@ -1,0 +1,172 @@
+internal import Devices
+internal import JSON
+internal import MigrationModel
+
+extension SourceMachine {
+    /// The other agent has answered, or not.
+    mutating func heard(_ call: Call, _ outcome: Outcome) {
+        let step = Step.ask(call)
+        switch outcome {
+        case .answered(let record):
+            agenda.ended(step)
+            conditions.set("PeerReachable", true, "The destination answers.")
+            answered(call, record)
+        case .denied(let status, let problem):
+            conditions.set("PeerReachable", true, "The destination answers.")
+            denied(call, status, problem)
+        case .unanswered(let reason):
+            let failures = agenda.failed(step, at: now)
+            conditions.set("PeerReachable", false, reason)
+            unanswered(call, failures, reason)
+        default: agenda.failed(step, at: now)
+        }
+    }
+
+    private mutating func answered(_ call: Call, _ record: PeerRecord?) {
+        if let record { noteArcs(record) }
+        switch call {
+        case .open:
+            guard phase == .preflight, let record else { return }
+            for (place, device) in zip(members.indices, record.devices) {
+                members[place].destination = device
+            }
+            let names = record.devices.map { JSONValue.string("\($0)") }
+            agenda.want(.write(Record(.assigned, ["destinations": .array(names)])))
+            phase = .copying
+        case .enter(let device):
+            changed(device) { member in
+                member.isEntered = true
+                if member.state == .stop { member.needsRestart = false }
+            }
+        case .reset(let device): changed(device) { $0.isEntered = false }
+        case .status: learned(record)
+        case .plan: break
+        case .prepare:
+            guard decision == nil else { return }
+            switch record?.phase {
+            case Phase.prepared.rawValue?:
+                prepared = .yes
+                times.decideStart = now
+            case Phase.preparing.rawValue?: agenda.failed(.ask(call), at: now)
+            default:
+                prepared = .no
+                fail(.failure("not-prepared", "The destination has ended the migration."))
+            }
+        case .run: granted(record)
+        case .discard:
+            conditions.set("Discarded", true, "The destination has forgotten the images.")
+            agenda.want(.write(Record(.acknowledged)))
+        }
+    }
+
+    private mutating func granted(_ record: PeerRecord?) {
+        guard decision == .committed else { return }
+        switch record?.phase {
+        case Phase.completed.rawValue?:
+            if times.running == nil { times.running = now }
+            agenda.want(.write(Record(.lettingGo)))
+        case Phase.void.rawValue?:
+            prepared = .no
+            let cause = JSONValue.failure(
+                "void", "An image was lost at the destination before it ran.")
+            abort = Abort(end: .failed, cause: cause)
+            failure = cause
+            for place in members.indices { members[place].isSeen = false }
+        case Phase.holding.rawValue?:
+            // It runs in part, or does not know: an operator there has to say.
+            phase = .holding
+            agenda.ended(.ask(.run), restingFor: .seconds(1))
+        default: agenda.failed(.ask(.run), at: now)
+        }
+    }
+
+    private mutating func learned(_ record: PeerRecord?) {
+        switch record?.phase {
+        case Phase.prepared.rawValue?: prepared = .yes
+        case Phase.completed.rawValue?, Phase.runningDestination.rawValue?:
+            // Taken over by an operator, who has vouched that this side did not run.
+            abort = nil
+            prepared = .yes
+            conditions.set("TakenOver", true, "The destination was told to run without the grant.")
+            agenda.want(.write(Record(.committed)))
+        default: prepared = .no
+        }
+        if phase == .inDoubt { phase = .aborting }
+    }
+
+    private mutating func denied(_ call: Call, _ status: Int, _ problem: JSONValue) {
+        let step = Step.ask(call)
+        let isRetryable = problem["retryable"].map { $0 == .bool(true) } ?? (status >= 500)
+        let cause = JSONValue.failed(call, problem)
+        switch call {
+        case .run:
+            // It neither runs nor says void: nothing is known to be lost, nothing is given up.
+            agenda.ended(step, restingFor: .seconds(1))
+            phase = .holding
+            conditions.set("GrantRefused", true, problem["detail"]?.text ?? "status \(status)")
+        case .discard:
+            agenda.ended(step, restingFor: .seconds(5))
+            if isRetryable { return }
+            conditions.set("Discarded", false, problem["detail"]?.text ?? "status \(status)")
+        case .status:
+            agenda.ended(step)
+            prepared = .no
+            if phase == .inDoubt { phase = .aborting }
+        case .prepare where !isRetryable:
+            agenda.ended(step)
+            prepared = .no
+            fail(cause)
+        case .open, .plan, .enter, .reset, .prepare:
+            let failures = agenda.failed(step, at: now)
+            if !isRetryable || failures >= 10 { fail(cause) }
+        }
+    }
+
+    private mutating func unanswered(_ call: Call, _ failures: Int, _ reason: String) {
+        switch call {
+        case .run:
+            if failures >= Self.mostTries && phase != .holding { phase = .inDoubt }
+        case .open, .enter, .reset, .prepare:
+            if failures >= 10 { fail(.failure("peer-unreachable", reason)) }
+        case .plan, .status, .discard: break
+        }
+    }
+
+    private mutating func changed(_ device: DeviceIdentifier, _ change: (inout Member) -> Void) {
+        guard let place = members.firstIndex(where: { $0.destination == device }) else { return }
+        change(&members[place])
+    }
+
+    private mutating func noteArcs(_ record: PeerRecord) {
+        arcs.removeAll { $0.side == .destination }
+        arcs += record.arcs
+    }
+}
+
+extension JSONValue {
+    /// What the other agent refused, with its own problem inside.
+    static func failed(_ call: Call, _ problem: JSONValue) -> JSONValue {
+        let detail = problem["detail"]?.text ?? "it did not say why"
+        return [
+            "code": problem["code"] ?? "peer-failed",
+            "detail": .string("The destination refused to \(call.name): \(detail)"),
+            "peer": problem,
+        ]
+    }
+}
+
+extension Call {
+    /// What it asks for, in words.
+    fileprivate var name: String {
+        switch self {
+        case .plan: "plan it"
+        case .open: "claim its devices"
+        case .enter(let device): "take \(device) to RESUMING"
+        case .reset(let device): "reset \(device)"
+        case .status: "tell how it stands"
+        case .prepare: "take the images in"
+        case .run: "run"
+        case .discard: "forget the images"
+        }
+    }
+}

@@ -59,7 +59,8 @@ class Agent:
             command = ["bash", "-c", f'exec "$@" {redirect}', "bash", *command]
         with self.log_file.open("wb") as log, self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=log)
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=log,
+                env={**os.environ, "XDG_STATE_HOME": str(folder / "state-home")})
         self.addresses: list[str] = []
         # How much of the log was there when the present test began.
         self.shown = 0

@@ -1,11 +1,12 @@
 """The commands that Ferry's own documents and its agent print, run as they are printed."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
-from agent import PATIENCE, Agent, eventually
+from agent import FERRY, PATIENCE, Agent, eventually
 from clients import Client
 from conftest import Start
 from devices import Device
@@ -44,12 +45,27 @@ def check_migrated(agent: Agent, printed: str) -> None:
 
 def test_first_steps(start: Start) -> None:
     """README: on the default address, as a new user does it."""
-    [(command, commands)] = blocks("README.md")
+    (command, commands), _ = blocks("README.md")
     program, *arguments = command.split()
     assert (program, arguments[0]) == ("ferry", "serve")
     agent = start(*arguments[1:], listen=None).started()
     assert agent.address == DEFAULT
     check_migrated(agent, paste(commands))
+
+
+def test_from_host_to_host(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """README: two agents, and the command line."""
+    _, (command, commands) = blocks("README.md")
+    assert command == "two agents"
+    for listen in (None, "127.0.0.1:8441"):
+        start("--simulate", "2", listen=listen).started()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ferry").symlink_to(FERRY)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    printed = paste(commands)
+    assert "sim0 -> sim0" in printed and "completed" in printed and "downtime" in printed
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:0", "unix"])
@@ -67,7 +83,7 @@ def test_both_print_the_same(start: Start) -> None:
     agent = start("--simulate", "2").started()
     commands = eventually(lambda: agent.output, "it prints the lines")
     printed = [line for line in commands.splitlines() if not line.startswith("#")]
-    [(_, readme)] = blocks("README.md")
+    (_, readme), _ = blocks("README.md")
     assert [line.replace(agent.address, DEFAULT) for line in printed] == readme.splitlines()
 
 

@@ -14,7 +14,10 @@ from clients import Client
 from conftest import Start
 from devices import Device
 
-OPTIONS = ["--listen", "--simulate", "--attach", "--grace", "--log-level", "--version", "--help"]
+OPTIONS = [
+    "--listen", "--simulate", "--attach", "--simulated-state", "--grace", "--state-directory",
+    "--migrations-out", "--migrations-in", "--bandwidth", "--insecure", "--log-level", "--version", "--help",
+]
 # What somebody may type, and what the answer has to name.
 MISTAKES = {
     "swerve": "swerve",
@@ -37,6 +40,14 @@ MISTAKES = {
     "serve --listen 127.0.0.1:0 --listen nowhere": "'nowhere'",
     "serve --attach vfio0": "'vfio0'",
     "serve --attach simulated": "'simulated'",
+    "serve --attach simulated:": "'simulated:'",
+    "serve --attach simulated:,{}": "'simulated:,{}'",
+    "serve --attach simulated:a/b,{}": "'simulated:a/b,{}'",
+    "serve --attach simulated:sim0,": "not JSON",
+    "serve --attach simulated:sim0,{": "not JSON",
+    "serve --attach simulated:sim0,[]": "not a JSON object",
+    'serve --attach simulated:sim0,{"sede":7}': "'sede'",
+    'serve --attach simulated:sim0,{"seed":"7"}': "'seed'",
     "serve --attach cdev:/dev/null": "'cdev:/dev/null'",
     "serve --attach cdev:/dev/vfio/devices/vfio": "'cdev:/dev/vfio/devices/vfio'",
     "serve --attach cdev:/dev/vfio/devices/../../null": "'cdev:/dev/vfio/devices/../../null'",

@@ -36,7 +36,7 @@ def test_attached_at_the_start(start: Start) -> None:
     agent = start("--attach", option(0)).started()
     device = Client(agent.address).get(f"/v1/devices/{mtty.MDEVS[0]}").ok()
     assert (device["backend"], device["state"]) == ("kernel", "RUNNING")
-    assert device["identity"]["mdev_type"] == "mtty-2"
+    assert device["identity"]["mdev_type"] == f"{mtty.DRIVER}-2"
     assert agent.end() == 0
 
 
@@ -80,7 +80,7 @@ def test_killed_and_attached_again(start: Start) -> None:
         device.download().problem(409, "session-lost")
         device.go("RUNNING")
     image = device.image()
-    assert len(image) == mtty.IMAGE_LENGTH[0]
+    assert len(image) == mtty.image_length(0)
     device.reset().ok()
 
 

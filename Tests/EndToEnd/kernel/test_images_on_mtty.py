@@ -37,7 +37,7 @@ def devices(
 def image(devices: tuple[Device, Device, Device]) -> bytes:
     """The source's image."""
     image = devices[0].image()
-    assert len(image) == mtty.IMAGE_LENGTH[0]
+    assert len(image) == mtty.image_length(0)
     return image
 
 
@@ -93,7 +93,7 @@ def test_foreign_header(
 def test_image_of_another_kind(devices: tuple[Device, Device, Device]) -> None:
     """One port does not fit two."""
     foreign = devices[2].image()
-    assert len(foreign) == mtty.IMAGE_LENGTH[2]
+    assert len(foreign) == mtty.image_length(2)
     device = devices[1]
     device.go("RESUMING")
     answer = device.upload(foreign)

@@ -21,7 +21,7 @@ def urls(agent: Agent) -> tuple[str, str]:
     for number in mtty.TWO_PORTS:
         offered = by_name[mtty.MDEVS[number]]
         assert offered["source"] == mtty.source(number)
-        assert offered["driver"] == "mtty" and offered["mdev_type"] == "mtty-2"
+        assert (offered["driver"], offered["mdev_type"]) == (mtty.DRIVER, f"{mtty.DRIVER}-2")
         body = json.dumps({"id": f"mtty{number}", "source": offered["source"]})
         device = curl_json(f"{agent.url}/v1/devices", "--json", body)
         assert device["backend"] == "kernel" and device["state"] == "RUNNING"
@@ -31,9 +31,8 @@ def urls(agent: Agent) -> tuple[str, str]:
 
 @pytest.fixture
 def registers(agent: Agent, urls: tuple[str, str]) -> Iterator[mtty.Registers]:
-    """The scratch registers of both devices: file 0 is the source's."""
-    with mtty.Registers(agent, 0) as registers:
-        assert len(registers.files) == 2
+    """The scratch registers of both devices, by their numbers."""
+    with mtty.Registers(agent, *mtty.TWO_PORTS) as registers:
         yield registers
 
 
@@ -51,7 +50,7 @@ def test_pre_copy_migration(urls: tuple[str, str], registers: mtty.Registers) ->
     """What was written into the source's registers is read back from the destination's."""
     a, b = urls
     registers.write(*VALUES)
-    registers.write(0, 0, file=1)
+    registers.write(0, 0, number=1)
     put_state(b, "RESUMING")
     assert put_state(a, "PRE_COPY")["session"]["direction"] == "saving"
     assert mtty.witness(0) in (None, "PRE_COPY")
@@ -70,15 +69,15 @@ def test_pre_copy_migration(urls: tuple[str, str], registers: mtty.Registers) ->
     assert [arc["to"] for arc in report["arcs"]] == ["STOP_COPY"]
     assert end_curl(down) == 0 and end_curl(up) == 0
     session = curl_json(f"{a}/session")
-    assert (session["phase"], session["offset"]) == ("complete", mtty.IMAGE_LENGTH[0])
+    assert (session["phase"], session["offset"]) == ("complete", mtty.image_length(0))
 
-    assert registers.read(2, file=1) == (0, 0), "not before the commit"
+    assert registers.read(2, number=1) == (0, 0), "not before the commit"
     image = {"bytes": session["offset"], "sha256": session["sha256"]}
     report = put_state(b, "RUNNING", image=image)
     assert [arc["to"] for arc in report["arcs"]] == ["STOP", "RUNNING_P2P", "RUNNING"]
     assert report["session_ended"]["outcome"] == "committed"
     assert mtty.witness(1) in (None, "RUNNING")
-    assert registers.read(2, file=1) == VALUES
+    assert registers.read(2, number=1) == VALUES
     assert put_state(a, "STOP")["session_ended"]["outcome"] == "committed"
     reset(a)
 
@@ -87,14 +86,14 @@ def test_migrated_on(urls: tuple[str, str], registers: mtty.Registers) -> None:
     """Back again, without pre-copy and by way of a file, with other values."""
     b, a = urls
     values = tuple(value ^ 0xFF for value in VALUES)
-    registers.write(*values, file=1)
+    registers.write(*values, number=1)
     registers.write(0, 0)
     put_state(a, "STOP_COPY")
     put_state(b, "RESUMING")
     image = start_curl("-f", f"{a}/data", stdout=subprocess.PIPE)
     assert image.stdout
     data = image.stdout.read()
-    assert end_curl(image) == 0 and len(data) == mtty.IMAGE_LENGTH[1]
+    assert end_curl(image) == 0 and len(data) == mtty.image_length(1)
     upload = start_curl("-f", "-T", "-", f"{b}/data", stdin=subprocess.PIPE)
     assert upload.stdin
     upload.stdin.write(data)

@@ -9,6 +9,7 @@ import tempfile
 import termios
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +18,7 @@ from kernels import Kernel
 from steps import LabError
 from verdict import Evidence
 
-MEMORY_MIB = 1024
+MEMORY_MIB = 2048
 PROCESSORS = 2
 STOP_SECONDS = 5
 BOOT_OPTIONS = [
@@ -33,29 +34,47 @@ BOOT_OPTIONS = [
 ]
 
 
+@dataclass(frozen=True)
+class Network:
+    """A machine's only network: QEMU's -netdev without its id, and the address of the card."""
+
+    backend: str
+    mac: str = "52:54:00:00:00:01"
+
+    @property
+    def options(self) -> list[str]:
+        """For QEMU's command line."""
+        card = f"virtio-net-pci,netdev=network,romfile=,mac={self.mac}"
+        return ["-netdev", f"{self.backend},id=network", "-device", card]
+
+
 class RanTooLong(LabError):
     """The command was still running when its time was up."""
 
 
 def run(kernel: Kernel, job: Job, ports: list[tuple[int, int]], timeout: float | None) -> int:
     """The exit status of the job's command; raises when the run must not count."""
+    forwards = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in ports)
+    network = Network(f"user{forwards}") if ports else None
     with tempfile.TemporaryDirectory(prefix="ferry-lab-") as name:
         folder = Path(name)
-        (folder / "share").mkdir()
-        (folder / "share/job").write_text(job.script())
-        command = _machine(kernel, pack_initramfs(kernel, folder), ports, folder)
-        evidence = Evidence(folder)
-        with evidence.machine_log.open("w") as errors, _started(command, job, errors) as machine:
+        with started(kernel, job, folder, network) as machine:
             if job.interactive:
                 machine.wait()
-            elif not _pass_output_on(machine, timeout):
-                said = evidence.complaint() or evidence.last_words()
-                raise RanTooLong(f"no end after {timeout:g} s\n{said}")
-        return evidence.exit_status()
+            elif not pass_output_on(machine, timeout):
+                raise too_long(folder, timeout)
+        return Evidence(folder).exit_status()
+
+
+def too_long(folder: Path, timeout: float | None) -> RanTooLong:
+    """What is said of a machine that did not come to its end."""
+    evidence = Evidence(folder)
+    said = evidence.complaint() or evidence.last_words()
+    return RanTooLong(f"no end after {timeout:g} s\n{said}")
 
 
 def _machine(
-    kernel: Kernel, initramfs: Path, ports: list[tuple[int, int]], folder: Path
+    kernel: Kernel, initramfs: Path, network: Network | None, folder: Path
 ) -> list[str | Path]:
     """QEMU's command line."""
     # A comma in a path would end the option.
@@ -70,16 +89,26 @@ def _machine(
     host = "path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"
     options += ["-virtfs", f"local,{host}"]
     options += ["-virtfs", f"local,path={share},mount_tag=share,security_model=none"]
-    if ports:
-        forwards = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in ports)
-        options += ["-netdev", f"user,id=network{forwards}"]
-        options += ["-device", "virtio-net-pci,netdev=network,romfile="]
+    if network:
+        options += network.options
     # The machine dies with this process, even when that is killed without a chance to clean up.
     return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", *options]
 
 
 @contextlib.contextmanager
-def _started(
+def started(
+    kernel: Kernel, job: Job, folder: Path, network: Network | None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A machine that runs a job, with its files in a folder."""
+    (folder / "share").mkdir(parents=True)
+    (folder / "share/job").write_text(job.script())
+    command = _machine(kernel, pack_initramfs(kernel, folder), network, folder)
+    with Evidence(folder).machine_log.open("w") as errors, _process(command, job, errors) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def _process(
     command: list[str | Path], job: Job, errors: IO[str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A running machine that is gone in the end, with the terminal as it was before."""
@@ -105,7 +134,7 @@ def _started(
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def _pass_output_on(machine: subprocess.Popen[bytes], timeout: float | None) -> bool:
+def pass_output_on(machine: subprocess.Popen[bytes], timeout: float | None) -> bool:
     """Copies the machine's output as it comes; false when the time was up before its end."""
     deadline = time.monotonic() + timeout if timeout else None
     assert machine.stdout is not None

@@ -12,11 +12,11 @@ from kernels import Kernel
 from steps import LabError
 
 # Fixed, so that a test may name them; two serial cards with two ports and two with one.
-DEVICES = {
-    "0f3e2f2a-0000-4000-8000-000000000001": "mtty-2",
-    "0f3e2f2a-0000-4000-8000-000000000002": "mtty-2",
-    "0f3e2f2a-0000-4000-8000-000000000003": "mtty-1",
-    "0f3e2f2a-0000-4000-8000-000000000004": "mtty-1",
+PORTS = {
+    "0f3e2f2a-0000-4000-8000-000000000001": 2,
+    "0f3e2f2a-0000-4000-8000-000000000002": 2,
+    "0f3e2f2a-0000-4000-8000-000000000003": 1,
+    "0f3e2f2a-0000-4000-8000-000000000004": 1,
 }
 
 
@@ -27,6 +27,9 @@ class Job:
     tier: str
     command: list[str]
     variables: dict[str, str] = field(default_factory=dict)
+    driver: str = "mtty"
+    # Its own in a network of two guests, and the other's.
+    addresses: tuple[str, str] | None = None
     interactive: bool = False
 
     def script(self) -> str:
@@ -34,7 +37,10 @@ class Job:
         size = shutil.get_terminal_size()
         settings = {
             "tier": self.tier,
-            "mdevs": " ".join(f"{uuid}:{kind}" for uuid, kind in DEVICES.items()),
+            "driver": self.driver,
+            "address": self.addresses[0] if self.addresses else "",
+            "peer": self.addresses[1] if self.addresses else "",
+            "mdevs": " ".join(f"{uuid}:{self.driver}-{ports}" for uuid, ports in PORTS.items()),
             "folder": os.getcwd(),
             "interactive": "yes" if self.interactive else "",
             "columns": str(size.columns),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import big
 import newest
 import stock
 from packages import Archive, check_host
@@ -26,10 +27,11 @@ INGREDIENTS = {
 
 @dataclass(frozen=True)
 class Kernel:
-    """A bootable kernel of one tier."""
+    """A bootable kernel of one tier, with the driver of ours that it is to load."""
 
     tier: str
     folder: Path
+    driver: Path | None = None
 
     @property
     def image(self) -> Path:
@@ -38,12 +40,13 @@ class Kernel:
 
     @property
     def modules(self) -> list[Path]:
-        """What /init has to load, in this order; none when all of it is built in."""
-        return sorted((self.folder / "modules").glob("*.ko"))
+        """What /init has to load, in the order of their names; none when all of it is built in."""
+        own = [self.driver] if self.driver else []
+        return [*sorted((self.folder / "modules").glob("*.ko")), *own]
 
 
-def ready(tier: str, jobs: int, update: bool = False) -> Kernel:
-    """The tier's kernel, built now unless the cache has one of the same recipe.
+def ready(tier: str, jobs: int, driver: str = "mtty", update: bool = False) -> Kernel:
+    """The tier's kernel, built now unless the cache has one of the same recipe, and the driver.
 
     No question goes to the archive as long as the cache has any: a run works without a network,
     and a release of Debian's in the middle of the day costs nobody a build. `update` asks.
@@ -55,18 +58,18 @@ def ready(tier: str, jobs: int, update: bool = False) -> Kernel:
     prefix = f"{tier}-{hashlib.sha256(text.encode()).hexdigest()[:12]}-"
     with _locked(cache / f"{tier}.lock"):
         built = sorted(cache.glob(f"{prefix}*"), key=lambda folder: folder.stat().st_mtime)
-        if built and not update:
-            return Kernel(tier, built[-1])
-        return Kernel(tier, _build(tier, cache, prefix, jobs))
+        log = cache / f"{tier}.log"
+        folder = built[-1] if built and not update else _build(tier, cache, prefix, jobs, log)
+        own = big.driver(folder, jobs, log) if driver == big.NAME else None
+        return Kernel(tier, folder, own)
 
 
-def _build(tier: str, cache: Path, prefix: str, jobs: int) -> Path:
+def _build(tier: str, cache: Path, prefix: str, jobs: int, log: Path) -> Path:
     """Downloads and builds in a folder beside, which gets its name only when it is complete."""
     recipe = RECIPES[tier]
     scratch = f"build-{tier}-"
     for left_behind in cache.glob(f"{scratch}*"):
         shutil.rmtree(left_behind)
-    log = cache / f"{tier}.log"
     log.write_text("")
     with tempfile.TemporaryDirectory(prefix=scratch, dir=cache) as work:
         apt, tree, folder = (Path(work, name) for name in ("apt", "tree", "kernel"))

@@ -9,6 +9,7 @@ from steps import LabError, logged, step
 
 SUITE = "trixie-backports"
 SOURCE = r"linux-source-7\.\d+"
+SAMPLE = "samples/vfio-mdev/mtty.c"
 FRAGMENT = Path(__file__).with_name("newest.config")
 
 
@@ -20,7 +21,7 @@ def choose(archive: Archive) -> tuple[str, list[str]]:
 
 
 def build(tree: Path, folder: Path, jobs: int, log: Path) -> None:
-    """Leaves vmlinux in the folder."""
+    """Leaves vmlinux, and what a module of one's own is built with, in the folder."""
     with step("unpacking the kernel's sources"):
         packed = next((tree / "usr/src").glob("linux-source-*.tar.xz"))
         logged(["tar", "-xf", packed, "-C", tree], log)
@@ -32,8 +33,13 @@ def build(tree: Path, folder: Path, jobs: int, log: Path) -> None:
         logged(["make", "-C", sources, "olddefconfig"], log)
         check_config(config.read_text())
     with step(f"compiling with {jobs} jobs (minutes; output in {log})"):
-        logged(["make", f"-j{jobs}", "-C", sources, "vmlinux"], log)
+        logged(["make", f"-j{jobs}", "-C", sources, "vmlinux", "modules"], log)
     shutil.copyfile(sources / "vmlinux", folder / "vmlinux")
+    with step("keeping what modules are built with"):
+        # What the kernel's own packages of headers are filled by.
+        collect = f"$(srctree)/scripts/package/install-extmod-build {folder / 'headers'}"
+        logged(["make", "-C", sources, "run-command", f"KBUILD_RUN_COMMAND={collect}"], log)
+        shutil.copyfile(sources / SAMPLE, folder / "mtty.c")
 
 
 def check_config(config: str) -> None:

@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import big
 import newest
 import stock
 from packages import machine_sources
@@ -136,6 +137,14 @@ class Kernels(unittest.TestCase):
                 self.assertEqual(stock.unpack_kernel(bytes(image)), body)
             else:
                 self.assertRaises(LabError, stock.unpack_kernel, bytes(image))
+
+    def test_places_for_our_code(self) -> None:
+        """Each has to be there once: a driver that lacks a part of ours would pass for the sample."""
+        sample = "\n".join(big.EDITS)
+        self.assertIn("big_step_state(", big.big_driver(sample))
+        for place in big.EDITS:
+            for broken in (sample.replace(place, ""), f"{sample}\n{place}"):
+                self.assertRaises(LabError, big.big_driver, broken)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import functools
 import os
 import pty
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,7 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from selftest_cases import CASES, DEVICE_SCRIPT, DEVICES, INTERRUPTED, SERVER, Case
+from selftest_cases import (
+    CASES, DEVICE_SCRIPT, DEVICES, INTERRUPTED, PAIRS, SERVER, Case,
+)
 
 LAB = Path(__file__).with_name("lab.py")
 TIERS = ["stock", "newest"]
@@ -140,6 +143,18 @@ class Trial:
                 time.sleep(0.2)
         return "no answer"
 
+    def pair(self) -> str:
+        """Two guests: they hear each other, and neither's failure is lost."""
+        fixed = [sys.executable, str(LAB), "pair", "--tier", self.tier, "--timeout", "60", "--peer"]
+        for peer, script, status in PAIRS:
+            command = [*fixed, shlex.join(["sh", "-c", peer]), "--", "sh", "-c", script]
+            done = subprocess.run(
+                command, env=self.environment, capture_output=True, text=True, check=False
+            )
+            if done.returncode != status:
+                return f"{peer} | {script}: {done.returncode}, not {status}: {done.stderr[-2000:]}"
+        return ""
+
     def shell(self) -> str:
         """A shell on a terminal takes input, knows its size, and hands its status back."""
         here, there = pty.openpty()
@@ -177,6 +192,7 @@ class Trial:
         self.check("SIGTERM", lambda: self.stopped_by(signal.SIGTERM, 128 + signal.SIGTERM))
         self.check("SIGKILL", self.killed)
         self.check("a forwarded port", self.forwarded_port)
+        self.check("two guests", self.pair)
         self.check("a shell", self.shell)
 
 

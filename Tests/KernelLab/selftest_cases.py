@@ -106,3 +106,14 @@ while True:
         if peer.recv(9) == b"thank you":
             break
 """
+# What runs in the second guest and in the first, and what must come of it.
+PAIRS = [
+    (
+        "busybox nc -l -p 5000",
+        "until echo hello | busybox nc $FERRY_LAB_PEER 5000; do sleep 0.1; done",
+        0,
+    ),
+    ("exit 3", "exit 0", 3),
+    ("sleep 1000", "exit 7", 7),
+    ("echo c >/proc/sysrq-trigger", "sleep 5", LAB_FAILED),
+]

@@ -30,7 +30,7 @@ def choose(archive: Archive) -> tuple[str, list[str]]:
 
 
 def build(tree: Path, folder: Path, jobs: int, log: Path) -> None:
-    """Leaves vmlinux and the numbered modules in the folder."""
+    """Leaves vmlinux, the numbered modules, and what others are built with, in the folder."""
     with step("unpacking the stock kernel"):
         compressed = next((tree / "boot").glob("vmlinuz-*"))
         (folder / "vmlinux").write_bytes(unpack_kernel(compressed.read_bytes()))
@@ -38,6 +38,8 @@ def build(tree: Path, folder: Path, jobs: int, log: Path) -> None:
         driver = _build_driver(tree, jobs, log)
     with step("collecting the guest's modules"):
         _collect_modules(tree, driver, folder / "modules")
+    shutil.copyfile(driver.with_name("mtty.c"), folder / "mtty.c")
+    _keep_headers(tree, folder)
 
 
 def unpack_kernel(image: bytes) -> bytes:
@@ -65,12 +67,22 @@ def _build_driver(tree: Path, jobs: int, log: Path) -> Path:
     (folder / "Makefile").write_text("obj-m := mtty.o\n")
     headers = next(sources.glob("linux-headers-*-amd64"))
     common = next(sources.glob("linux-headers-*-common"))
-    # It names the place where the package would have been installed.
-    (headers / "Makefile").write_text(f"include {common}/Makefile\n")
+    # The package's own names the place where it would have been installed.
+    (headers / "Makefile").write_text(f"include ../{common.name}/Makefile\n")
     # The machine's own compiler; type information would need pahole, and nobody reads it here.
     settings = ["CC=gcc", "CONFIG_DEBUG_INFO_BTF_MODULES="]
     logged(["make", f"-j{jobs}", "-C", headers, f"M={folder}", *settings, "modules"], log)
     return folder / "mtty.ko"
+
+
+def _keep_headers(tree: Path, folder: Path) -> None:
+    """Moves what modules are built with to `headers`; its parts name each other by relative paths."""
+    for place in ("src", "lib"):
+        (folder / "packages" / place).mkdir(parents=True)
+        for part in (tree / "usr" / place).glob("linux-[hk]*"):
+            part.rename(folder / "packages" / place / part.name)
+    headers = next((folder / "packages/src").glob("linux-headers-*-amd64"))
+    (folder / "headers").symlink_to(headers.relative_to(folder))
 
 
 def _collect_modules(tree: Path, driver: Path, folder: Path) -> None:

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from measuring import Figure
 from servers import BUILT, ROOT
-from suite import footprint, requests, streams
+from suite import footprint, migrations, requests, streams
 
 SUITES: dict[str, Callable[[], Iterator[Figure]]] = {
     "start": footprint.start,
@@ -28,6 +28,8 @@ SUITES: dict[str, Callable[[], Iterator[Figure]]] = {
     "pipes": streams.pipes,
     "parallel": streams.parallel,
     "pace": streams.pace,
+    "migrations": migrations.migrations,
+    "downtime": migrations.downtime,
     "requests": requests.requests,
 }
 CONGESTION_CONTROL = Path("/proc/sys/net/ipv4/tcp_congestion_control")

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,10 +83,17 @@ class Agent(Server):
     """A ferry that simulates devices."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        # Not on a memory file system: decisions are to be on a disk.
+        self.state = tempfile.TemporaryDirectory(dir=BUILT)
         super().__init__(
             FERRY, "serve", "--simulate", "0", "--listen", "127.0.0.1:PORT",
-            "--log-level", "warning", environment=environment)
+            "--state-directory", self.state.name, "--log-level", "warning",
+            environment=environment)
         self.control = self.connect()
+
+    def __exit__(self, *reason: object) -> None:
+        super().__exit__(*reason)
+        self.state.cleanup()
 
     def ask(self, method: str, path: str, value: Any = None) -> Any:
         """A request that must succeed; its answer's JSON."""

@@ -26,6 +26,12 @@ extension Migrations {
             let migration = try make(plan, journal, key, claimed, at: now)
             contents.withLock { $0.migrations[plan.id] = migration }
             log.info("\(plan.id): begun as \(plan.role.rawValue)")
+            // It may have been discarded while it began: whoever comes second sees the other.
+            if isBuried(plan.id) {
+                claimed = []
+                _ = try migration.request(.discard(epoch: plan.epoch), until: .now)
+                throw .ended(.discarded)
+            }
             return (migration, true)
         } catch {
             for device in claimed { device.release(from: plan.id) }

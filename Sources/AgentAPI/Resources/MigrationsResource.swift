@@ -128,6 +128,9 @@ extension AgentAPI {
             return try tell(.discard(epoch: epoch), migration, request)
         }
         try request.explaining { () throws(MigrationProblem) in try migrations.bury(id) }
+        if let migration = migrations[id] {
+            return try tell(.discard(epoch: epoch), migration, request)
+        }
         log.info("\(id): to be forgotten before it came")
         return .json(
             200,

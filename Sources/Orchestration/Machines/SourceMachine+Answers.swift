@@ -66,7 +66,7 @@ extension SourceMachine {
             if times.running == nil { times.running = now }
             agenda.want(.write(Record(.lettingGo)))
         case Phase.void.rawValue?:
-            prepared = .no
+            prepared = .partly
             let cause = JSONValue.failure(
                 "void", "An image was lost at the destination before it ran.")
             abort = Abort(end: .failed, cause: cause)
@@ -89,9 +89,12 @@ extension SourceMachine {
             prepared = .yes
             conditions.set("TakenOver", true, "The destination was told to run without the grant.")
             agenda.want(.write(Record(.committed)))
+        // It may have taken some images in, and not be through with it.
+        case Phase.preparing.rawValue?: agenda.failed(.ask(.status), at: now)
+        case Phase.void.rawValue?: prepared = .partly
         default: prepared = .no
         }
-        if phase == .inDoubt { phase = .aborting }
+        if phase == .inDoubt && prepared != .unknown { phase = .aborting }
     }
 
     private mutating func denied(_ call: Call, _ status: Int, _ problem: JSONValue) {

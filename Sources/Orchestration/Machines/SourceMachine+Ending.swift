@@ -107,11 +107,11 @@ extension SourceMachine {
             case .unknown:
                 if agenda.failures(of: .ask(.status)) >= Self.mostTries { phase = .inDoubt }
                 return agenda.want(.ask(.status))
-            case .yes:
+            case .yes, .partly:
                 phase = .holding
                 return conditions.set(
                     "OperatorNeeded", true,
-                    "A copy is lost here, others run again, and the destination has all images.")
+                    "A copy is lost here, others run again, and the destination has images.")
             case .notAsked, .no: break
             }
         }

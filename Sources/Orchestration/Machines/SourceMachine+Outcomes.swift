@@ -51,6 +51,7 @@ extension SourceMachine {
         case .preparing: prepared = .unknown
         case .committed:
             abort = nil
+            failure = nil
             phase = .committed
             times.committed = now
         case .lettingGo:

@@ -69,6 +69,8 @@ struct SourceMachine: Sendable {
         case notAsked
         case unknown
         case yes
+        /// Some of them; others were lost there.
+        case partly
         case no
     }
 

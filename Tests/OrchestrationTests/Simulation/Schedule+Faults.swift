@@ -17,8 +17,14 @@ extension Schedule {
             mayHold = true
         case 6:
             log("source \(place) goes to ERROR")
-            // Only where the image is elsewhere too, or hardware has taken the last copy.
-            if here[place].content != .blank { spoiled.insert(place) }
+            // Hardware may take the last copy; where there is another one, that has to be kept.
+            // What ran again since is nowhere else.
+            let runsAgain =
+                source.journal.contains { $0.kind == .aborting } && here[place].runsImage
+            // What the destination has not written down yet it has not promised.
+            let isSafe = there[place].isCopy && destination.hasPrepared
+            if !isSafe || runsAgain { spoiled.insert(place) }
+            mayHold = true
             here[place].fail()
         case 7:
             log("the guest resets source \(place)")

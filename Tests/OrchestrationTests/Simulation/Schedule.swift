@@ -44,6 +44,11 @@ struct Schedule {
         var isDiskFull = false
         var skew = Duration.zero
 
+        var hasPrepared: Bool {
+            let decision = journal.last { $0.kind.isDecision }?.kind
+            return decision == .prepared || decision == .running || decision == .completed
+        }
+
         var hasCompleted: Bool {
             journal.contains { $0.kind == .completed }
         }

@@ -38,9 +38,8 @@ test-unit: build-packages | $(LOGS) ## Unit tests and the laws of devices, in Sw
 	swift test --skip-build --disable-xctest --skip LabTests $(call keep,unit)
 
 test-simulation: build-packages ## 100,000 schedules of both coordinators, crashes and losses (minutes)
-	swift build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-simulation
-	FERRY_SCHEDULES=100000 swift test -c release --skip-build --disable-xctest --scratch-path .build-simulation \
-		-Xswiftc -enable-testing --filter SimulationTests
+	swift build --build-tests
+	FERRY_SCHEDULES=100000 swift test --skip-build --disable-xctest --filter SimulationTests
 
 test-model: $(PYTHON) | $(LOGS) ## The rules of the handover, searched by spin
 	$(PYTHON) Tests/Model/run.py $(call keep,model)
@@ -78,7 +77,7 @@ openapi: $(PYTHON) ## Make openapi.json from openapi.yaml
 	$(PYTHON) Tests/OpenAPI/render.py
 
 clean: ## Remove what was built
-	rm -rf .build .build-asan .build-tsan .build-simulation .venv
+	rm -rf .build .build-asan .build-tsan .venv
 
 summary:
 	@for log in unit model e2e api kernel; do printf '%-8s' $$log; tail -n 1 $(LOGS)/$$log.log; done

@@ -9,7 +9,6 @@ import pytest
 from agent import MIB, Agent
 from clients import Client
 from devices import Device
-from handover import check_order, hand_over
 from migrate import migrate
 from peer import Peer
 from witness import Witness, check_count
@@ -67,37 +66,3 @@ def test_migration(
     content = mtty_big.content(mtty.MDEVS[0])
     assert content.length == IMAGE_MIB * MIB < moved.bytes and content.writes > 0
     assert (content.length, content.writes, content.checksum) == peer.content(0)
-
-
-def test_one_call(
-    agent: Agent, peer: Peer, attached: tuple[Device, Device], tmp_path: Path
-) -> None:
-    """The same by the migration service: the count goes on, and the clocks confirm the downtime."""
-    source, destination = attached
-    mtty_big.change(dirty_mb_s=0)
-    for device in attached:
-        device.reset().ok()
-    difference, uncertainty = peer.clock_difference()
-    last: list[int] = []
-    peer.watch(0)
-    with Witness(agent.process.pid, 0, tmp_path / "witness") as witness:
-        witness.go()
-        witness.count_on()
-        mtty_big.change(dirty_mb_s=2)
-
-        def stop() -> None:
-            witness.count_on()
-            last.append(witness.stop())
-
-        migration = hand_over(
-            [(source, destination)], stop, lambda: peer.go(*last), downtime_limit_ms=60_000)
-        here = witness.steps
-    there = peer.stop()
-
-    check_count(here, there)
-    check_order(migration)
-    assert here[-1].value == last[0]
-    stood_still_us = (there[0].at - difference - here[-1].at) // 1000
-    downtime = migration["downtime"]
-    stopped_us = downtime["total_us"] - downtime["quiesce_us"]
-    assert stopped_us - uncertainty // 1000 < stood_still_us < downtime["total_us"] + REST_US

@@ -35,8 +35,8 @@ func headerArrived(
     _ transfer: UnsafeMutableRawPointer?
 ) -> Int {
     guard let transfer = unsafe transfer else { return 0 }
-    return unsafe OpaqueReference.look(at: transfer, as: Transfer.self).takeHeader(count)
-        ? count : 0
+    return unsafe OpaqueReference.look(at: transfer, as: Transfer.self)
+        .takeHeader(UnsafeRawBufferPointer(start: line, count: count)) ? count : 0
 }
 
 func bodyArrived(

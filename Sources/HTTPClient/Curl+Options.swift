@@ -7,6 +7,7 @@ extension Curl {
     private static let expectTimeout = Duration.seconds(10)
     /// The largest that curl takes.
     private static let uploadBufferBytes = 2 << 20
+    private static let downloadBufferBytes = 512 << 10
 
     /// Forgets the last request, and sets what holds for every one.
     func setPolicy() {
@@ -52,6 +53,7 @@ extension Curl {
         } else if request.method == "HEAD" {
             set(CURLOPT_NOBODY, 1)
         }
+        if transfer.sink != nil { set(CURLOPT_BUFFERSIZE, Self.downloadBufferBytes) }
         set(CURLOPT_CUSTOMREQUEST, request.method)
     }
 

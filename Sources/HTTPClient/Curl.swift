@@ -55,7 +55,8 @@ internal import SystemCalls
         // Not what was asked for, where curl lets it pass: 101, Switching Protocols.
         if code == CURLE_OK && status < 200 { code = CURLE_WEIRD_SERVER_REPLY }
         if code == CURLE_OK {
-            let response = HTTPResponse(status, receivedFields, body: transfer.body)
+            var response = HTTPResponse(status, received(CURLH_HEADER), body: transfer.body)
+            response.trailers = received(CURLH_TRAILER)
             return Outcome(response: response, code: code, text: "")
         }
         let text = unsafe String(cString: errorText)
@@ -93,10 +94,10 @@ internal import SystemCalls
         return unsafe message.pointee.data.result
     }
 
-    private var receivedFields: [(name: String, value: String)] {
+    private func received(_ origin: CInt) -> [(name: String, value: String)] {
         var fields: [(name: String, value: String)] = []
         var last: UnsafeMutablePointer<curl_header>?
-        while let field = unsafe curl_easy_nextheader(easy, UInt32(CURLH_HEADER), -1, last) {
+        while let field = unsafe curl_easy_nextheader(easy, UInt32(origin), -1, last) {
             unsafe fields.append(
                 (String(cString: field.pointee.name), String(cString: field.pointee.value)))
             unsafe last = field

@@ -38,7 +38,7 @@ public final class HTTPClient: Sendable {
     /// A kept connection may die just when it is used again; the request is then sent once more on a
     /// new one, if its method is idempotent.
     public func send(_ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {
-        try run(request, from: nil)
+        try run(request)
     }
 
     /// Sends a request whose body comes from a source, chunked, and waits for the answer.
@@ -53,6 +53,16 @@ public final class HTTPClient: Sendable {
         try run(request, from: source)
     }
 
+    /// Sends a request, puts the body of a success into a sink as it comes, and waits for its end.
+    ///
+    /// The answer of a success has no body, but its trailer; one that is none has its body as usual.
+    /// The sink is asked on this thread.
+    public func download(
+        _ request: HTTPRequest, to sink: any DownloadSink
+    ) throws(HTTPClientError) -> HTTPResponse {
+        try run(request, to: sink)
+    }
+
     /// Ends the request that runs, and lets no other begin; from any thread, once and for all.
     ///
     /// Never blocks. Who waits for an answer gets ``HTTPClientError/Kind/aborted`` at once; a source is
@@ -63,11 +73,12 @@ public final class HTTPClient: Sendable {
     }
 
     private func run(
-        _ request: HTTPRequest, from source: (any UploadSource)?
+        _ request: HTTPRequest, from source: (any UploadSource)? = nil,
+        to sink: (any DownloadSink)? = nil
     ) throws(HTTPClientError) -> HTTPResponse {
         var request = request
         if let bearerToken { request.fields.append(("Authorization", "Bearer \(bearerToken)")) }
-        let transfer = Transfer(request, from: source, on: connection)
+        let transfer = Transfer(request, from: source, to: sink, on: connection)
         guard request.isWellFormed else { throw transfer.error(.connect, "it is no HTTP request") }
         guard connection.beginTurn() else { throw transfer.error(.aborted, "the client was cut") }
         defer { connection.endTurn() }

@@ -10,7 +10,7 @@ public struct HTTPClientError: Error, Hashable, Sendable, CustomStringConvertibl
         case cut
         /// What came is no answer: not HTTP, or more than is taken.
         case `protocol`
-        /// This side ended it: ``HTTPClient/cut()``, or the source of an upload broke off.
+        /// This side ended it: ``HTTPClient/cut()``, or a source or a sink broke off.
         case aborted
     }
 

@@ -6,13 +6,16 @@ final class Transfer {
     let request: HTTPRequest
     let connection: Connection
     let source: (any UploadSource)?
+    let sink: (any DownloadSink)?
     private(set) var body: [UInt8] = []
     /// Why this side ended the transfer, where it did.
     private(set) var reason: String?
     /// The source was interrupted for what has arrived, and has to be asked again after that.
     var isPaused = false
     private var headerBytes = 0
-    private var sourceHasBroken = false
+    /// The source or the sink has.
+    private var hasBrokenOff = false
+    private var isSuccess = false
     private var stage = Stage.unsent
 
     private enum Stage {
@@ -23,10 +26,14 @@ final class Transfer {
         case uploading
     }
 
-    init(_ request: HTTPRequest, from source: (any UploadSource)?, on connection: Connection) {
+    init(
+        _ request: HTTPRequest, from source: (any UploadSource)?, to sink: (any DownloadSink)?,
+        on connection: Connection
+    ) {
         self.request = request
         self.connection = connection
         self.source = source
+        self.sink = sink
     }
 
     // MARK: What curl asks
@@ -47,15 +54,25 @@ final class Transfer {
     }
 
     /// A line of the header or the trailer, which curl keeps; false if it is too much.
-    func takeHeader(_ count: Int) -> Bool {
-        headerBytes += count
+    func takeHeader(_ line: UnsafeRawBufferPointer) -> Bool {
+        headerBytes += line.count
+        let start = Array("HTTP/1.1 ".utf8)
+        if unsafe line.starts(with: start) {
+            isSuccess = unsafe line.dropFirst(start.count).first == UInt8(ascii: "2")
+        }
         if headerBytes <= HTTPClientLimits.headerBytes { return true }
         reason = "the answer's header has more than \(HTTPClientLimits.headerBytes) bytes"
         return false
     }
 
-    /// A piece of the answer's body; false if it is too much.
+    /// A piece of the answer's body; false if it is too much, or not wanted.
     func takeBody(_ piece: UnsafeRawBufferPointer) -> Bool {
+        if let sink, isSuccess {
+            if unsafe sink.take(piece.bytes) { return true }
+            reason = "its body was not taken"
+            hasBrokenOff = true
+            return false
+        }
         if body.count + piece.count <= HTTPClientLimits.bodyBytes {
             unsafe body.append(contentsOf: piece)
             return true
@@ -86,7 +103,7 @@ final class Transfer {
                 return Int(CURL_READFUNC_PAUSE)
             case .broken:
                 reason = "its body broke off"
-                sourceHasBroken = true
+                hasBrokenOff = true
                 return Int(CURL_READFUNC_ABORT)
             }
         }
@@ -105,7 +122,7 @@ final class Transfer {
     }
 
     private func kind(_ code: CURLcode) -> HTTPClientError.Kind {
-        if connection.isCut || sourceHasBroken { return .aborted }
+        if connection.isCut || hasBrokenOff { return .aborted }
         if stage == .unsent { return .connect }
         switch code {
         case CURLE_OPERATION_TIMEDOUT:

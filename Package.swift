@@ -90,9 +90,9 @@ let package = Package(
         .executableTarget(
             name: "ferry",
             dependencies: [
-                "AgentAPI", "KernelDevices", "SimulatedDevices", "Devices", "HTTPClient",
-                "HTTPServer", "JSON", "MigrationModel", "Orchestration", "SystemCalls", system,
-                logging, arguments,
+                "AgentAPI", "KernelDevices", "SimulatedDevices", "Devices", "Digests",
+                "HTTPClient", "HTTPServer", "JSON", "MigrationModel", "Orchestration",
+                "SystemCalls", system, logging, arguments,
             ],
             swiftSettings: strict),
 

@@ -8,9 +8,11 @@ public enum EndSignal: CInt, CaseIterable, Sendable {
     case terminate = 15
 
     /// Holds both signals back in this thread and in every thread that it starts from now on, so
-    /// that only ``wait()`` sees them; and turns a write to a closed socket into `EPIPE`.
+    /// that only ``wait()`` sees them; and turns a write to a closed socket into `EPIPE`, and one
+    /// beyond what a file may have into `EFBIG`.
     public static func holdBack() {
         _ = signal(SIGPIPE, SIG_IGN)
+        _ = signal(SIGXFSZ, SIG_IGN)
         var set = signalSet()
         _ = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     }

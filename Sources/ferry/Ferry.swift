@@ -10,11 +10,16 @@ struct Ferry: ParsableCommand {
             Ferry opens the kernel's VFIO device migration protocol up as an HTTP service: devices \
             are resources, and their state is streamed out of one and into another. Try it without \
             hardware: ferry serve --simulate 2
+
+            All commands but serve talk to an agent, which --agent or $FERRY_AGENT names.
+
+            \(Exit.explanation)
             """,
         version: version,
         subcommands: [
-            Serve.self, Devices.self, State.self, PrecopyInfoCommand.self, Migrate.self,
-            MigrationList.self, Plan.self, Cancel.self,
+            Serve.self, DeviceList.self, State.self, PrecopyInfoCommand.self, Save.self,
+            Restore.self, Migrate.self, Plan.self, MigrationList.self, Switchover.self,
+            Release.self, Cancel.self, Resolve.self,
         ])
 
     static let version = "0.1.0"

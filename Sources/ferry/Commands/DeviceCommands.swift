@@ -2,81 +2,84 @@ import ArgumentParser
 import JSON
 
 /// `ferry devices`: what is attached.
-struct Devices: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List the attached devices.")
+struct DeviceList: AgentCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "devices", abstract: "List the attached devices.")
 
     @OptionGroup var options: AgentOptions
 
-    func run() throws {
-        let client = try options.client()
-        var items: [JSONValue] = []
-        var path = "/v1/devices?limit=500"
-        while true {
-            let page = try client.send("GET", path)
-            items += page["items"]?.values ?? []
-            guard let token = page["next_page_token"]?.text else { break }
-            path = "/v1/devices?limit=500&page_token=\(token)"
-        }
-        if options.json { return printJSON(["items": .array(items)]) }
+    func run(_ agent: Agent) throws {
+        let items = try agent.items(of: "/v1/devices")
+        if options.json { return printJSON(JSONValue.object(["items": .array(items)]).encoded()) }
         let rows = items.map { device in
             [
                 device["id"]?.text ?? "", device["identity"]?["driver"]?.text ?? "",
                 device["state"]?.text ?? "", device["session"]?["phase"]?.text ?? "-",
                 device["claimed_by"]?.text.map { "claimed by \($0)" }
                     ?? device["handed_over"]?["destination"]?.text.map { "handed over to \($0)" }
-                    ?? "",
+                    ?? "-",
             ]
         }
-        printTable([["ID", "DRIVER", "STATE", "SESSION", ""]] + rows)
+        printTable([["ID", "DRIVER", "STATE", "SESSION", "CLAIM"]] + rows)
     }
 }
 
 /// `ferry state`: shows a device's state, or changes it.
-struct State: ParsableCommand {
+struct State: AgentCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show a device's state, or take it to another one.",
         discussion: "States are spelled as in linux/vfio.h: RUNNING, PRE_COPY, STOP_COPY, ...")
 
     @OptionGroup var options: AgentOptions
-    @Argument(help: "The device.") var device: String
-    @Argument(help: "The state that it is to go to.") var state: String?
+    @Argument(help: "The device.", completion: .device) var device: String
+    @Argument(help: "The state that it is to go to.", completion: .list(Self.states))
+    var state: String?
 
-    func run() throws {
-        let client = try options.client()
-        let path = "/v1/devices/\(device)/state"
-        guard let state else {
-            let answer = try client.send("GET", path)
-            if options.json { return printJSON(answer) }
-            let reachable = (answer["reachable_states"]?.values ?? []).compactMap(\.text)
-            print(printable("\(answer["state"]?.text ?? "") since \(answer["since"]?.text ?? "")"))
-            print(printable("reachable: \(reachable.joined(separator: ", "))"))
-            return
+    private static let states = [
+        "RUNNING", "RUNNING_P2P", "PRE_COPY", "PRE_COPY_P2P", "STOP", "STOP_COPY", "RESUMING",
+    ]
+
+    func run(_ agent: Agent) throws {
+        guard let state else { return show(try agent.get(Agent.path(of: device) + "/state")) }
+        var display = ProgressDisplay(isOn: !options.json)
+        defer { display.erase() }
+        let report = try agent.move(device, to: state) { display.show([$0], topic: $0) }
+        display.erase()
+        if options.json { return printJSON(report) }
+        for arc in report["arcs"]?.values ?? [] {
+            say("\(Agent.arc(arc)) in \(time(arc["duration_us"]?.unsigned ?? 0))")
         }
-        let answer = try client.send("PUT", path, ["state": .string(state)])
+        say("\(device) is in \(report["state"]?.text ?? "")")
+    }
+
+    private func show(_ answer: Answer) {
         if options.json { return printJSON(answer) }
-        for arc in answer["arcs"]?.values ?? [] {
-            let ends = "\(arc["from"]?.text ?? "") -> \(arc["to"]?.text ?? "")"
-            print(printable("\(ends) in \(arc["duration_us"]?.unsigned ?? 0) us"))
+        say("\(answer["state"]?.text ?? "") since \(answer["since"]?.text ?? "")")
+        if let transition = answer["transition"] {
+            say("on its way: \(Agent.arc(transition))")
         }
-        print(printable("\(device) is in \(answer["state"]?.text ?? "")"))
+        let reachable = (answer["reachable_states"]?.values ?? []).compactMap(\.text)
+        say("reachable: \(reachable.joined(separator: ", "))")
     }
 }
 
 /// `ferry precopy-info`: how much a device has left.
-struct PrecopyInfoCommand: ParsableCommand {
+struct PrecopyInfoCommand: AgentCommand {
     static let configuration = CommandConfiguration(
         commandName: "precopy-info",
         abstract: "Tell how much of a device's state is left to copy while it runs.")
 
     @OptionGroup var options: AgentOptions
-    @Argument(help: "The device.") var device: String
+    @Argument(help: "The device.", completion: .device) var device: String
 
-    func run() throws {
-        let info = try options.client().send("GET", "/v1/devices/\(device)/precopy-info")
+    func run(_ agent: Agent) throws {
+        let info = try agent.get(Agent.path(of: device) + "/precopy-info")
         if options.json { return printJSON(info) }
+        let initial = info["initial_bytes"]?.unsigned ?? 0
+        let dirty = info["dirty_bytes"]?.unsigned ?? 0
         printTable([
-            ["initial bytes", "\(info["initial_bytes"]?.unsigned ?? 0)"],
-            ["dirty bytes", "\(info["dirty_bytes"]?.unsigned ?? 0)"],
+            ["initial bytes", "\(initial)", size(initial)],
+            ["dirty bytes", "\(dirty)", size(dirty)],
         ])
     }
 }

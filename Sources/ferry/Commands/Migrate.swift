@@ -1,108 +1,107 @@
 import ArgumentParser
-import Glibc
 import JSON
-import SystemCalls
 
 /// `ferry migrate`: moves running devices, and shows how it goes.
-struct Migrate: ParsableCommand {
+struct Migrate: AgentCommand {
     static let configuration = CommandConfiguration(
         abstract: "Move running devices to another agent.",
         discussion: """
-            The source's agent does it, and goes on if this command is ended: see 'ferry migrations' \
-            and 'ferry cancel'. Exits with 0 once the devices run at the destination, with 3 if they run \
-            at the source again, with 4 if an operator is needed, with 1 if it was refused, with 2 if the \
-            agent cannot be reached.
+            The source's agent does it, and goes on if this command is gone: see 'ferry migrations'. \
+            Ctrl-C cancels the migration as long as it can be taken back, and waits until the devices \
+            run here again; a second one leaves it to the agent.
             """)
 
     @OptionGroup var options: AgentOptions
     @OptionGroup var wanted: MigrateOptions
 
-    func run() throws {
-        let client = try options.client()
-        let key = "ferry-\(UInt64.random(in: .min ... .max))"
-        var migration = try client.send(
-            "POST", "/v1/migrations", .object(wanted.body), [("Idempotency-Key", key)])
-        let id = migration["id"]?.text ?? ""
-        var display = ProgressDisplay(isLive: !options.json && isatty(STDOUT_FILENO) == 1)
-        while !Self.isOver(migration) {
-            if !options.json { display.show(migration) }
-            let generation = migration["generation"]?.unsigned ?? 0
-            migration = try client.send(
-                "GET", "/v1/migrations/\(id)?wait_ms=250&after_generation=\(generation)")
+    @Flag(help: "Begin it, print its id and do not wait for its end.")
+    var detachClient = false
+
+    /// For how long an agent may be away, as it is when it starts anew.
+    private static let patience = Duration.seconds(60)
+
+    func run(_ agent: Agent) throws {
+        let interrupts = Interrupts(second: "left to the agent: see 'ferry migrations'")
+        let body = try wanted.body()
+        // By the key the agent knows it again, should the first answer have been lost.
+        let key = [("Idempotency-Key", "ferry-\(UInt64.random(in: .min ... .max))")]
+        var migration = try begin(agent, body, key)
+        if detachClient {
+            return options.json ? printJSON(migration) : say(migration["id"]?.text ?? "")
         }
-        if options.json { printJSON(migration) } else { display.finish(migration) }
-        switch migration["phase"]?.text {
-        case "completed": return
-        case "failed", "cancelled": throw Exit.givenUp
-        default: throw Exit.inDoubt
+        var display = ProgressDisplay(isOn: !options.json)
+        var trend = Sparkline()
+        var isCancelled = false
+        while !MigrationReport(migration: migration.value).isOver {
+            let report = MigrationReport(migration: migration.value)
+            trend.append(report.dirtyBytes)
+            display.show(report.progress(trend), topic: report.phase)
+            if interrupts.hasCome && !isCancelled {
+                isCancelled = true
+                display.erase()
+                cancel(report.id, agent)
+            }
+            migration = try next(report, migration["generation"]?.unsigned ?? 0, agent)
+        }
+        display.erase()
+        let report = MigrationReport(migration: migration.value)
+        if options.json { printJSON(migration) } else { report.printSummary() }
+        try report.throwUnlessCompleted()
+    }
+
+    private func begin(
+        _ agent: Agent, _ body: JSONValue, _ key: [(name: String, value: String)]
+    ) throws(Failure) -> Answer {
+        do throws(Failure) {
+            return try agent.send("POST", "/v1/migrations", body, key)
+        } catch {
+            guard error.mayHaveArrived else { throw error }
+            return try agent.insist(for: .seconds(10)) { () throws(Failure) in
+                try agent.send("POST", "/v1/migrations", body, key)
+            }
         }
     }
 
-    private static func isOver(_ migration: JSONValue) -> Bool {
-        let ends = ["completed", "failed", "cancelled", "holding", "in-doubt"]
-        return ends.contains(migration["phase"]?.text ?? "")
+    /// What has become of it, at the latest after a quarter of a second.
+    private func next(
+        _ report: MigrationReport, _ generation: UInt64, _ agent: Agent
+    ) throws(Failure) -> Answer {
+        let path = "/v1/migrations/\(percentEncoded(report.id))"
+        do throws(Failure) {
+            return try agent.insist(for: Self.patience) { () throws(Failure) in
+                try agent.get("\(path)?wait_ms=250&after_generation=\(generation)")
+            }
+        } catch {
+            var failure = error
+            failure.advice =
+                "\(report.id) was \(report.phase); the agent goes on with it when it runs."
+            throw failure
+        }
+    }
+
+    private func cancel(_ id: String, _ agent: Agent) {
+        do throws(Failure) {
+            _ = try agent.send("POST", "/v1/migrations/\(percentEncoded(id))/cancel")
+            complain("interrupted: \(id) is cancelled, its devices are taken back ...")
+        } catch {
+            complain(error.explanation)
+            complain("It cannot be taken back any more: waiting for its end.")
+        }
     }
 }
 
-/// A migration's progress: a line that is drawn anew on a terminal, lines otherwise.
-struct ProgressDisplay {
-    private let isLive: Bool
-    private var lastPhase = ""
-
-    init(isLive: Bool) {
-        self.isLive = isLive
-    }
-
-    mutating func show(_ migration: JSONValue) {
-        let phase = migration["phase"]?.text ?? ""
-        if isLive {
-            // Back to the start of the line, and what was there is gone.
-            print("\r\u{1b}[K\(printable(line(migration)))", terminator: "")
-        } else if phase != lastPhase {
-            print(printable(line(migration)))
+extension MigrationReport {
+    /// A migration's end as an exit code.
+    fileprivate func throwUnlessCompleted() throws(Failure) {
+        switch phase {
+        case "completed": return
+        case "in-doubt", "holding":
+            throw Failure(
+                explanation: "\(id) is \(phase): an operator is needed", exit: Exit.inDoubt,
+                advice: "See 'ferry help resolve'.")
+        default:
+            throw Failure(
+                explanation: "\(id) was not completed: its devices stay here", exit: Exit.givenUp)
         }
-        fflush(nil)
-        lastPhase = phase
-    }
-
-    mutating func finish(_ migration: JSONValue) {
-        if isLive { print("\r\u{1b}[K", terminator: "") }
-        let id = migration["id"]?.text ?? ""
-        let phase = migration["phase"]?.text ?? ""
-        print(printable("\(id) \(phase)"))
-        if let detail = migration["failure"]?["detail"]?.text { print(printable(detail)) }
-        guard let downtime = migration["downtime"], let total = downtime["total_us"]?.unsigned
-        else {
-            return
-        }
-        print("downtime \(milliseconds(total))")
-        for part in ["quiesce", "stop", "drain", "prepare", "decide", "run"] {
-            guard let time = downtime["\(part)_us"]?.unsigned else { continue }
-            let length = Int(time * 40 / max(total, 1))
-            let name = part + String(repeating: " ", count: 8 - part.count)
-            let bar = String(repeating: "#", count: length)
-            print("  \(name) \(milliseconds(time)) \(bar)")
-        }
-    }
-
-    private func line(_ migration: JSONValue) -> String {
-        let devices = migration["devices"]?.values ?? []
-        let sent = devices.reduce(0) { $0 + ($1["progress"]?["bytes"]?.unsigned ?? 0) }
-        let left = migration["estimate"]?["remaining_bytes"]?.unsigned
-        let rate = migration["estimate"]?["bytes_per_second"]?.unsigned
-        var parts = ["\(migration["phase"]?.text ?? "")", "\(sent >> 20) MiB sent"]
-        if let left, sent + left > 0 {
-            let filled = Int(sent * 20 / (sent + left))
-            let bar =
-                String(repeating: "=", count: filled) + String(repeating: " ", count: 20 - filled)
-            parts.insert("[\(bar)]", at: 1)
-        }
-        if let rate { parts.append("\(rate >> 20) MiB/s") }
-        if let verdict = migration["verdict"]?.text { parts.append(verdict) }
-        return parts.joined(separator: "  ")
-    }
-
-    private func milliseconds(_ microseconds: UInt64) -> String {
-        "\(microseconds / 1000).\(microseconds / 100 % 10) ms"
     }
 }

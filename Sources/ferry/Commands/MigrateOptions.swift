@@ -1,52 +1,152 @@
 import ArgumentParser
 import JSON
+import SystemCalls
+import SystemPackage
 
-/// What `ferry migrate` and `ferry plan` ask for.
+/// What `ferry migrate` and `ferry plan` ask for; what is not said is left to the agent.
 struct MigrateOptions: ParsableArguments {
-    @Argument(help: "The devices, each as ID or ID=ID at the destination.")
+    @Argument(
+        help: "The devices, each as ID or as ID=ID with its name at the destination.",
+        completion: .device)
     var devices: [String]
 
-    @Option(help: ArgumentHelp("The destination's agent, as the source's agent reaches it."))
+    @Option(
+        help: ArgumentHelp(
+            "The destination's agent, as the source's agent reaches it.", valueName: "url"))
     var to: String
 
-    @Option(help: "pre-copy or stop-copy.") var mode: String?
-    @Option(help: "How long the devices may stand still, in milliseconds.") var downtimeLimit:
-        Int64?
-    @Option(help: "The longest stop before they run again here, in milliseconds.")
-    var maxDowntime: Int64?
-    @Option(help: "How long it may take, in milliseconds.") var timeout: Int64?
-    @Option(help: "What happens then: cancel, switchover or hold.") var onTimeout: String?
-    @Option(help: "How fast all its streams may go, in bytes per second.") var bandwidth: Int64?
-    @Option(help: "RUNNING or STOP.") var finalState: String?
-    @Option(help: "What becomes of the source's devices: reset, stop or detach.")
+    @Option(
+        help: ArgumentHelp(
+            "A device's name at the destination; may be repeated.", valueName: "id=id"))
+    var destinationDevice: [String] = []
+
+    @Option(help: ArgumentHelp("Where the images go, if not to --to.", valueName: "url"))
+    var dataURL: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with the bearer token that the destination wants.", valueName: "path"),
+        completion: .file())
+    var tokenFile: String?
+
+    @Option(help: ArgumentHelp("The migration's id; made up by default.", valueName: "id"))
+    var id: String?
+
+    @Option(help: "pre-copy or stop-copy.", completion: .list(["pre-copy", "stop-copy"]))
+    var mode: String?
+
+    @Option(
+        help: "automatic, or manual: by 'ferry switchover' only.",
+        completion: .list(["automatic", "manual"]))
+    var switchover: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long the devices should stand still at most: 300ms.", valueName: "time"))
+    var downtimeLimit: TimeArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long they may: beyond it --on-downtime-exceeded holds.", valueName: "time"))
+    var maxDowntime: TimeArgument?
+
+    @Option(help: "rollback or continue.", completion: .list(["rollback", "continue"]))
+    var onDowntimeExceeded: String?
+
+    @Option(help: ArgumentHelp("How long all of it may take: 10m.", valueName: "time"))
+    var timeout: TimeArgument?
+
+    @Option(
+        help: "What happens then: cancel, switchover or hold.",
+        completion: .list(["cancel", "switchover", "hold"]))
+    var onTimeout: String?
+
+    @Option(
+        help: ArgumentHelp("How much its streams may send per second: 100M.", valueName: "size"))
+    var bandwidth: SizeArgument?
+
+    @Option(
+        help: "The devices' state at the destination: RUNNING or STOP.",
+        completion: .list(["RUNNING", "STOP"]))
+    var finalState: String?
+
+    @Option(
+        help: "What becomes of the source's devices: reset, stop or detach.",
+        completion: .list(["reset", "stop", "detach"]))
     var sourceAfter: String?
-    @Flag(help: "Stop the devices on 'POST switchover' only.") var manual = false
+
+    @Option(
+        help: """
+            Wait for 'ferry release' at before-quiesce, before-stop or before-run; may be repeated.
+            """,
+        completion: .list(["before-quiesce", "before-stop", "before-run"]))
+    var barrier: [String] = []
+
+    @Option(help: ArgumentHelp("How long to wait there.", valueName: "time"))
+    var barrierTimeout: TimeArgument?
+
     @Flag(help: "Also move devices that nobody but the agent keeps alive.")
     var allowSoleHolder = false
-    @Flag(help: "Also move a group whose devices cannot all be quiesced.")
+
+    @Flag(
+        name: .customLong("allow-missing-p2p"),
+        help: "Also move a group whose devices cannot all be quiesced.")
     var allowMissingP2P = false
 
-    /// The request's body; what was not said is left to the agent.
-    var body: JSONObject {
-        let pairs = devices.map { text -> JSONValue in
-            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-            return [
-                "source": .string(parts[0]),
-                "destination": parts.count > 1 ? .string(parts[1]) : nil,
-            ]
+    func validate() throws {
+        let named = devices.map { Self.pair($0).source }
+        for text in destinationDevice {
+            let (source, destination) = Self.pair(text)
+            guard destination != nil, named.contains(source) else {
+                throw ValidationError(
+                    "--destination-device '\(text)' is not ID=ID with one of the devices.")
+            }
         }
-        return [
-            "devices": .array(pairs), "destination": ["url": .string(to)],
-            "mode": mode.map(JSONValue.string), "switchover": manual ? "manual" : nil,
-            "downtime_limit_ms": downtimeLimit.map(JSONValue.integer),
-            "max_downtime_ms": maxDowntime.map(JSONValue.integer),
-            "max_duration_ms": timeout.map(JSONValue.integer),
-            "on_timeout": onTimeout.map(JSONValue.string),
-            "max_bytes_per_second": bandwidth.map(JSONValue.integer),
+    }
+
+    /// The request's body.
+    func body() throws(Failure) -> JSONValue {
+        var token: String?
+        if let tokenFile {
+            token = Files.text(of: FilePath(tokenFile))
+            if token == nil { throw Failure(explanation: "reading \(tokenFile) failed") }
+        }
+        return .object([
+            "id": id.map(JSONValue.string), "devices": .array(pairs),
+            "destination": [
+                "url": .string(to), "data_url": dataURL.map(JSONValue.string),
+                "credentials": token.map { ["bearer_token": .string($0)] },
+            ],
+            "mode": mode.map(JSONValue.string), "switchover": switchover.map(JSONValue.string),
+            "downtime_limit_ms": downtimeLimit?.json, "max_downtime_ms": maxDowntime?.json,
+            "on_downtime_exceeded": onDowntimeExceeded.map(JSONValue.string),
+            "max_duration_ms": timeout?.json, "on_timeout": onTimeout.map(JSONValue.string),
+            "max_bytes_per_second": bandwidth.map { .integer($0.bytes) },
             "final_state": finalState.map(JSONValue.string),
             "source_after": sourceAfter.map(JSONValue.string),
+            "barriers": barrier.isEmpty ? nil : .array(barrier.map(JSONValue.string)),
+            "barrier_timeout_ms": barrierTimeout?.json,
             "allow_sole_holder": allowSoleHolder ? true : nil,
             "allow_missing_p2p": allowMissingP2P ? true : nil,
-        ]
+        ])
     }
+
+    private var pairs: [JSONValue] {
+        let named = destinationDevice.map(Self.pair)
+        return devices.map(Self.pair).map { source, destination in
+            let there = destination ?? named.first { $0.source == source }?.destination
+            return [
+                "source": .string(source), "destination": there.map(JSONValue.string),
+            ]
+        }
+    }
+
+    private static func pair(_ text: String) -> (source: String, destination: String?) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        return (String(parts[0]), parts.count > 1 ? String(parts[1]) : nil)
+    }
+}
+
+extension TimeArgument {
+    fileprivate var json: JSONValue { .integer(milliseconds) }
 }

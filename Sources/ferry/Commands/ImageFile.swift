@@ -1,0 +1,159 @@
+import Digests
+import Glibc
+import HTTPClient
+import SystemCalls
+import SystemPackage
+
+/// A device's image on its way into a file, which is there whole or not at all.
+final class ImageFile: DownloadSink, Sendable {
+    private let path: FilePath
+    private let temporaryPath: FilePath
+    private let file: OwnedFileDescriptor
+    private let state = Locked(State())
+
+    private struct State: Sendable {
+        var bytes: UInt64 = 0
+        var digest = SHA256()
+        var error: Errno?
+    }
+
+    /// Opens it under another name. What is there already is somebody's, and is left alone.
+    init(creating path: FilePath) throws(Failure) {
+        let temporaryPath = path.suffixed(".partial")
+        self.path = path
+        self.temporaryPath = temporaryPath
+        for taken in [path, path.suffixed(".json")] where Files.exists(taken) {
+            throw Failure(explanation: "\(taken) is there already")
+        }
+        file = try doing("creating \(temporaryPath)") { () throws(Errno) in
+            try OwnedFileDescriptor(creating: temporaryPath)
+        }
+    }
+
+    var bytes: UInt64 { state.withLock { $0.bytes } }
+
+    /// Of what has come so far.
+    var sha256: SHA256Digest { state.withLock { $0.digest.digest } }
+
+    /// Why the last piece was not taken, if it was not.
+    var failure: Failure? {
+        state.withLock { $0.error }.map { Failure(doing: "writing \(temporaryPath)", $0) }
+    }
+
+    func take(_ piece: RawSpan) -> Bool {
+        var done = 0
+        while done < piece.byteCount {
+            do throws(Errno) {
+                done += try file.write(piece.extracting(done..<piece.byteCount))
+            } catch {
+                state.withLock { $0.error = error }
+                return false
+            }
+        }
+        state.withLock { state in
+            state.bytes += UInt64(piece.byteCount)
+            state.digest.update(piece)
+        }
+        return true
+    }
+
+    /// Puts it on the disk, with its description: where the image is, the description is too.
+    func keep(describedBy text: [UInt8]) throws(Failure) {
+        let sidecar = path.suffixed(".json")
+        let temporarySidecar = sidecar.suffixed(".partial")
+        do throws(Failure) {
+            try doing("writing \(temporarySidecar)") { () throws(Errno) in
+                let file = try OwnedFileDescriptor(creating: temporarySidecar)
+                try file.writeAll(text, at: 0)
+                try file.syncData()
+            }
+            try doing("writing \(path)") { () throws(Errno) in
+                try file.syncData()
+                try Files.rename(temporarySidecar, sidecar)
+                try Files.rename(temporaryPath, path)
+                let folder = path.removingLastComponent()
+                try Files.sync(directory: folder.isEmpty ? "." : folder)
+            }
+        } catch {
+            for written in [temporarySidecar, sidecar] { try? Files.remove(written) }
+            throw error
+        }
+    }
+
+    func discard() {
+        try? Files.remove(temporaryPath)
+    }
+}
+
+/// A saved image on its way into a device.
+final class ImageSource: UploadSource {
+    private let file: OwnedFileDescriptor
+    private let progress: (UInt64) -> Void
+    private var bytes: UInt64 = 0
+    /// Why it broke off, if it did.
+    private(set) var failure: Failure?
+
+    /// - Parameter progress: hears how many bytes were read.
+    init(_ path: FilePath, progress: @escaping (UInt64) -> Void) throws(Failure) {
+        self.progress = progress
+        file = try doing("opening \(path)") { () throws(Errno) in
+            try OwnedFileDescriptor(opening: path, flags: O_RDONLY)
+        }
+    }
+
+    func next(into buffer: inout OutputRawSpan, watch: ConnectionWatch) -> UploadStep {
+        do throws(Errno) {
+            let count = try file.read(into: &buffer, upTo: buffer.freeCapacity)
+            bytes += UInt64(count)
+            progress(bytes)
+            return count > 0 ? .bytes : .end
+        } catch {
+            failure = Failure(doing: "reading the image", error)
+            return .broken
+        }
+    }
+
+    /// Reads all of it.
+    func digest(
+        _ check: () throws(Failure) -> Void
+    ) throws(Failure) -> (bytes: UInt64, sha256: SHA256Digest) {
+        var digest = SHA256()
+        while true {
+            try check()
+            let piece = try doing("reading the image") { () throws(Errno) in
+                try file.read(upTo: 1 << 20)
+            }
+            if piece.isEmpty { return (bytes, digest.digest) }
+            unsafe digest.update(piece.span.bytes)
+            bytes += UInt64(piece.count)
+            progress(bytes)
+        }
+    }
+}
+
+extension FilePath {
+    /// The path with something behind its last name.
+    func suffixed(_ suffix: String) -> FilePath { FilePath(string + suffix) }
+}
+
+extension SHA256Digest {
+    /// As `Content-Digest` and `Repr-Digest` say it. Source: RFC 9530.
+    var field: String { "sha-256=:\(base64):" }
+}
+
+extension Failure {
+    init(doing what: String, _ error: Errno) {
+        self.init(explanation: "\(what) failed: \(error.name) (\(error))")
+    }
+}
+
+/// Does something with a file, and says what it was where it fails.
+func doing<Result: ~Copyable>(
+    _ what: String, _ body: () throws(Errno) -> Result
+) throws(Failure) -> Result {
+    do throws(Errno) {
+        return try body()
+    } catch {
+        throw Failure(doing: what, error)
+    }
+}

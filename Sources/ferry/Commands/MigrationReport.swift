@@ -1,0 +1,88 @@
+import JSON
+
+/// A migration in words and pictures.
+struct MigrationReport {
+    let migration: JSONValue
+    private static let barWidth = 20
+    private static let partsWidth = 40
+
+    var id: String { migration["id"]?.text ?? "" }
+    var phase: String { migration["phase"]?.text ?? "" }
+
+    /// It goes on by itself no more.
+    var isOver: Bool {
+        let ends = ["completed", "failed", "cancelled", "holding", "in-doubt"]
+        return ends.contains(phase)
+    }
+
+    var dirtyBytes: UInt64 { sum("dirty_bytes") }
+
+    /// Where it stands: how much, and how it looks.
+    func progress(_ trend: Sparkline) -> [String] {
+        let estimate = migration["estimate"]
+        let sent = sum("bytes")
+        var amounts = ["\(id) \(phase)"]
+        if let left = estimate?["remaining_bytes"]?.unsigned, sent + left > 0 {
+            let done = bar(sent, of: sent + left, width: Self.barWidth)
+            amounts += [
+                "[\(padded(done, to: Self.barWidth))]", "\(size(sent)) sent", "\(size(left)) left",
+            ]
+        } else {
+            amounts.append("\(size(sent)) sent")
+        }
+        if let rate = estimate?["bytes_per_second"]?.unsigned { amounts.append("\(size(rate))/s") }
+        var outlook: [String] = []
+        if let rate = estimate?["dirty_bytes_per_second"]?.unsigned {
+            outlook.append("dirty \(trend.text) \(size(rate))/s")
+        }
+        if let downtime = estimate?["downtime_ms"]?.unsigned {
+            outlook.append("downtime about \(time(downtime * 1000))")
+        }
+        if let verdict = migration["verdict"]?.text { outlook.append(verdict) }
+        return [amounts.joined(separator: "  "), outlook.joined(separator: "  ")]
+    }
+
+    /// How it ended, or stands.
+    func printSummary() {
+        say("\(id) \(phase)")
+        for device in migration["devices"]?.values ?? [] {
+            let bytes = device["image"]?["bytes"] ?? device["progress"]?["bytes"]
+            let pair = "\(device["source"]?.text ?? "?") -> \(device["destination"]?.text ?? "?")"
+            let amount = bytes?.unsigned.map { "  \(size($0))" } ?? ""
+            say("  \(pair)  \(device["state"]?.text ?? "")\(amount)")
+        }
+        if !isOver, let verdict = migration["verdict"]?.text { say("  \(verdict)") }
+        for condition in migration["conditions"]?.values ?? []
+        where condition["status"] == .bool(true) && phase != "completed" {
+            say("  \(condition["type"]?.text ?? ""): \(condition["message"]?.text ?? "")")
+        }
+        if let failure = migration["failure"] { printFailure(failure) }
+        if let downtime = migration["downtime"] { printDowntime(downtime) }
+    }
+
+    private func printFailure(_ failure: JSONValue) {
+        say("  \(failure["detail"]?.text ?? "") (\(failure["code"]?.text ?? ""))")
+        if let detail = failure["peer"]?["detail"]?.text { say("  the other agent: \(detail)") }
+    }
+
+    private func printDowntime(_ downtime: JSONValue) {
+        guard let total = downtime["total_us"]?.unsigned else { return }
+        say("  downtime \(time(total))")
+        let parts = ["quiesce", "stop", "drain", "prepare", "decide", "run"].compactMap { name in
+            downtime["\(name)_us"]?.unsigned.map { (name, $0) }
+        }
+        let longest = parts.map { time($0.1).count }.max() ?? 0
+        for (name, part) in parts {
+            let picture = bar(part, of: total, width: Self.partsWidth, "#")
+            let blanks = String(repeating: " ", count: longest - time(part).count)
+            say(
+                "    \(padded(name, to: 8)) \(blanks)\(time(part))"
+                    + (picture.isEmpty ? "" : "  \(picture)"))
+        }
+    }
+
+    private func sum(_ name: String) -> UInt64 {
+        let devices = migration["devices"]?.values ?? []
+        return devices.reduce(0) { $0 &+ ($1["progress"]?[name]?.unsigned ?? 0) }
+    }
+}

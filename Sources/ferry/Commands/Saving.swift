@@ -1,0 +1,235 @@
+import Digests
+import HTTPClient
+import JSON
+import SystemCalls
+import SystemPackage
+
+/// A device on its way into a file.
+struct Saving {
+    private let agent: Agent
+    private let id: String
+    private let file: ImageFile
+    private let stream: HTTPClient
+    private let interrupts: Interrupts
+    private var display: ProgressDisplay
+    private let end = Locked<Result<HTTPResponse, HTTPClientError>?>(nil)
+    private var startedAt = ContinuousClock.now
+    private var stoppedAt: ContinuousClock.Instant?
+
+    init(
+        _ agent: Agent, _ stream: HTTPClient, _ id: String, into file: ImageFile,
+        _ interrupts: Interrupts, _ display: ProgressDisplay
+    ) {
+        self.agent = agent
+        self.stream = stream
+        self.id = id
+        self.file = file
+        self.interrupts = interrupts
+        self.display = display
+    }
+
+    /// What came of it.
+    struct Saved {
+        let image: ImageDescription
+        /// For how long it stood still, if it ran before and after.
+        let standstill: String?
+        /// Why the device is not where it should be: that does not harm the image.
+        let failure: Failure?
+    }
+
+    /// Saves the device; takes it back where that fails.
+    mutating func run(then: Afterwards?) throws(Failure) -> Saved {
+        defer { display.erase() }
+        var start = ""
+        var hasBegun = false
+        do throws(Failure) {
+            let host = try agent.get("/v1")
+            let device = try agent.device(id)
+            start = try startState(of: device)
+            try begin(device, from: start, &hasBegun)
+            try finishCopy()
+            let usual: Afterwards = start == "STOP" ? .stop : .running
+            let after = then ?? usual
+            let image = ImageDescription(
+                of: device.value, bytes: file.bytes, sha256: file.sha256, by: host.value,
+                at: "\(agent.endpoint)", leaving: after)
+            // Where it only goes back it need not wait for the disk; what cannot be had again does.
+            let goesBack = after == usual
+            var failure = goesBack ? leave(for: after, start) : nil
+            let standstill = stoppedAt.map { time($0.duration(to: .now).inMicroseconds) }
+            display.show(["\(id) writing to the disk"], topic: "disk")
+            try file.keep(describedBy: image.json.encoded())
+            if !goesBack { failure = leave(for: after, after == .stop ? "STOP" : "RUNNING") }
+            let isKnown = goesBack && failure == nil && start != "STOP"
+            return Saved(
+                image: image, standstill: isKnown ? standstill : nil, failure: failure)
+        } catch {
+            display.erase()
+            file.discard()
+            throw hasBegun ? takenBack(error, to: start) : error
+        }
+    }
+
+    // MARK: The way in
+
+    private func startState(of device: Answer) throws(Failure) -> String {
+        let state = device["state"]?.text ?? ""
+        guard ["RUNNING", "RUNNING_P2P", "STOP"].contains(state) else {
+            throw Failure(
+                explanation: "\(id) is in \(state), and is saved from RUNNING, RUNNING_P2P or STOP")
+        }
+        return state
+    }
+
+    private mutating func begin(
+        _ device: Answer, from start: String, _ hasBegun: inout Bool
+    ) throws(Failure) {
+        let canPreCopy = (device["features"]?.values ?? []).contains("PRE_COPY")
+        let first =
+            start == "STOP" || !canPreCopy
+            ? "STOP_COPY" : start == "RUNNING" ? "PRE_COPY" : "PRE_COPY_P2P"
+        try interrupts.check()
+        if first == "STOP_COPY" { stoppedAt = .now }
+        do throws(Failure) {
+            _ = try agent.move(id, to: first, ifMatch: device.entityTag, progress: { _ in })
+            hasBegun = true
+        } catch {
+            // A refusal found the device as it is; anything else may have moved it.
+            hasBegun = !error.isRefusal
+            throw error
+        }
+        try startStream()
+        guard first != "STOP_COPY" else { return }
+        try copyWhileItRuns(first)
+        try interrupts.check()
+        stoppedAt = .now
+        display.show(["\(id) is stopped"], topic: "STOP_COPY")
+        _ = try agent.move(id, to: "STOP_COPY")
+    }
+
+    private func startStream() throws(Failure) {
+        let request = HTTPRequest("GET", Agent.path(of: id) + "/data")
+        do throws(Errno) {
+            try Thread(name: "download") { [stream, file, end] in
+                let result = Result { () throws(HTTPClientError) in
+                    try stream.download(request, to: file)
+                }
+                end.change { $0 = result }
+            }.detach()
+        } catch {
+            throw Failure(doing: "starting a thread", error)
+        }
+    }
+
+    /// Goes on while the initial data is not through, and while what is left becomes less.
+    private mutating func copyWhileItRuns(_ state: String) throws(Failure) {
+        var least = UInt64.max
+        var lastGain = ContinuousClock.now
+        while end.wait(until: .now + .milliseconds(100), for: { $0 }) == nil {
+            try interrupts.check()
+            let info: Answer
+            do throws(Failure) {
+                info = try agent.get(Agent.path(of: id) + "/precopy-info?max_age_ms=100")
+            } catch {
+                // A driver that does not tell is stopped at once.
+                if error.problem?.status == 501 { return }
+                throw error
+            }
+            let initial = info["initial_bytes"]?.unsigned ?? 0
+            let left = initial &+ (info["dirty_bytes"]?.unsigned ?? 0)
+            show(state, left)
+            if left < least / 2 {
+                least = left
+                lastGain = .now
+            }
+            let isInitialDone = initial == 0 && info["reinit"] != .bool(true)
+            if isInitialDone && (left == 0 || lastGain.duration(to: .now) > .seconds(2)) { return }
+        }
+        // The stream has ended, which it does not do by itself in this state.
+        try finishCopy()
+    }
+
+    private mutating func show(_ state: String, _ left: UInt64?) {
+        let sent = file.bytes
+        let elapsed = max(startedAt.duration(to: .now) / .seconds(1), 0.001)
+        var parts = ["\(id) \(state)"]
+        if let left {
+            parts.append("[\(padded(bar(sent, of: sent &+ left, width: 20), to: 20))]")
+        }
+        parts += ["\(size(sent))", "\(size(UInt64(Double(sent) / elapsed)))/s"]
+        if let left { parts.append("\(size(left)) left") }
+        display.show([parts.joined(separator: "  ")], topic: state)
+    }
+
+    // MARK: The end of the stream
+
+    /// Waits for the end of the stream, and compares it with what the agent says.
+    private mutating func finishCopy() throws(Failure) {
+        var result: Result<HTTPResponse, HTTPClientError>?
+        while result == nil {
+            show("STOP_COPY", nil)
+            result = end.wait(until: .now + .milliseconds(100)) { $0 }
+        }
+        try interrupts.check()
+        if let failure = file.failure { throw failure }
+        let response: HTTPResponse
+        switch result {
+        case .success(let answered): response = answered
+        case .failure(let error): throw brokenOff(error)
+        case nil: return
+        }
+        _ = try agent.answer(to: response)
+        let session = try agent.get(Agent.path(of: id) + "/session")
+        let (bytes, sha256) = (file.bytes, file.sha256)
+        let isSound =
+            response.trailer("Stream-State") == "complete"
+            && response.trailer("Stream-End-Offset") == "\(bytes)"
+            && response.trailer("Content-Digest") == sha256.field
+            && session["id"]?.text == response["Session-Id"]
+            && session["phase"]?.text == "complete" && session["offset"]?.unsigned == bytes
+            && session["sha256"]?.text == sha256.hexadecimal
+        guard isSound else {
+            throw Failure(
+                explanation: "what came of \(id) is not what the agent sent: \(bytes) bytes came, "
+                    + "and its session has \(session["offset"]?.unsigned ?? 0) and is "
+                    + (session["phase"]?.text ?? "unknown"))
+        }
+    }
+
+    /// Why the stream was cut, by the agent's word if it has one.
+    private func brokenOff(_ error: HTTPClientError) -> Failure {
+        guard let session = try? agent.get(Agent.path(of: id) + "/session") else {
+            return agent.unreachable(error)
+        }
+        let reason = session["last_error"]?["detail"]?.text ?? error.reason
+        return Failure(
+            explanation: "the stream of \(id) broke off after \(file.bytes) bytes: \(reason)")
+    }
+
+    // MARK: The way out
+
+    /// Takes the device where it is to be, and answers why it is not there.
+    private func leave(for after: Afterwards, _ state: String) -> Failure? {
+        do throws(Failure) {
+            _ = try agent.insist(for: .seconds(10)) { () throws(Failure) in
+                try after == .reset ? agent.reset(id) : agent.move(id, to: state)
+            }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func takenBack(_ failure: Failure, to start: String) -> Failure {
+        var failure = failure
+        if let other = leave(for: .running, start) {
+            failure.advice = """
+                \(id) could not be taken back to \(start): \(other.explanation)
+                See 'ferry state \(id)'.
+                """
+        } else {
+            failure.explanation += "; \(id) is in \(start) again, and nothing was saved"
+        }
+        return failure
+    }
+}

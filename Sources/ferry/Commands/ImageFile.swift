@@ -61,6 +61,7 @@ final class ImageFile: DownloadSink, Sendable {
     func keep(describedBy text: [UInt8]) throws(Failure) {
         let sidecar = path.suffixed(".json")
         let temporarySidecar = sidecar.suffixed(".partial")
+        var written = [temporarySidecar]
         do throws(Failure) {
             try doing("writing \(temporarySidecar)") { () throws(Errno) in
                 let file = try OwnedFileDescriptor(creating: temporarySidecar)
@@ -70,12 +71,14 @@ final class ImageFile: DownloadSink, Sendable {
             try doing("writing \(path)") { () throws(Errno) in
                 try file.syncData()
                 try Files.rename(temporarySidecar, sidecar)
+                written = [sidecar]
                 try Files.rename(temporaryPath, path)
+                written.append(path)
                 let folder = path.removingLastComponent()
                 try Files.sync(directory: folder.isEmpty ? "." : folder)
             }
         } catch {
-            for written in [temporarySidecar, sidecar] { try? Files.remove(written) }
+            for path in written { try? Files.remove(path) }
             throw error
         }
     }

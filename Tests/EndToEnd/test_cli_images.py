@@ -3,6 +3,8 @@
 import hashlib
 import json
 import resource
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from agent import MIB, Agent
 from commands import FAILED, INTERRUPTED, UNREACHABLE, Terminal, fail, succeed
 from conftest import Attach, Start
 from devices import FEATURE_SETS, Device
+from proxy import Plan, Proxy
 
 BIG: dict[str, Any] = {"initial_bytes": 4 * MIB, "stop_copy_bytes": MIB}
 
@@ -225,6 +228,40 @@ def test_interrupted_restore(agent: Agent, attach: Attach, tmp_path: Path) -> No
     assert terminal.end() == INTERRUPTED
     assert "was reset" in terminal.drawn
     assert device.state == "RUNNING" and device.checksum == fresh
+
+
+class Network(Proxy):
+    """A proxy for a command, which has one connection for its requests and one for the stream."""
+
+    def _serve(self, client: socket.socket, plan: Plan) -> None:
+        threading.Thread(target=super()._serve, args=(client, plan), daemon=True).start()
+
+
+@pytest.mark.parametrize("plan", [Plan(flip_at=MIB), Plan(cut_after=MIB)])
+def test_spoilt_on_the_way_out(
+    agent: Agent, attach: Attach, tmp_path: Path, plan: Plan
+) -> None:
+    """A bit that is changed or an end that is missing is seen, and the device goes on."""
+    device = attach(**BIG)
+    with Network(agent.address, lambda: plan) as network:
+        said = fail(
+            f"http://{network.address}", FAILED, "save", device.id, str(tmp_path / "image"))
+    assert ("is not what the agent sent" if plan.flip_at else "broke off") in said
+    assert device.state == "RUNNING" and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("plan,code", [
+    (Plan(flip_at=MIB), FAILED), (Plan(cut_after=MIB), UNREACHABLE)])
+def test_spoilt_on_the_way_in(
+    agent: Agent, attach: Attach, tmp_path: Path, plan: Plan, code: int
+) -> None:
+    """It never comes to run: the device is reset."""
+    file = saved(agent, attach(seed=1, **BIG), tmp_path)
+    device = attach(seed=2, **BIG)
+    fresh = device.checksum
+    with Network(agent.address, lambda: plan, watches_upload=True) as network:
+        said = fail(f"http://{network.address}", code, "restore", device.id, str(file))
+    assert "was reset" in said and device.state == "RUNNING" and device.checksum == fresh
 
 
 def test_json(agent: Agent, attach: Attach, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_every_option(agents: tuple[Agent, Agent], tmp_path: Path) -> None:
         "--bandwidth", "64M", "--source-after", "stop", "--final-state", "STOP", "--barrier",
         "before-stop", "--barrier", "before-run", "--barrier-timeout", "20s",
         "--allow-sole-holder", "--allow-missing-p2p", "--data-url", agents[1].url, "--token-file",
-        str(tmp_path / "token"), "--detach-client")
+        str(tmp_path / "token"), "--no-wait")
     assert begun == "m7\n"
     options = only(agents[0])["options"]
     assert options == {
@@ -201,7 +201,7 @@ def test_lost_answer(agents: tuple[Agent, Agent]) -> None:
         thread = threading.Thread(target=lose_first_answer, args=(server, agents[0]))
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        done = ferry(url, "migrate", "sim0=sim2", "--to", agents[1].url, "--detach-client")
+        done = ferry(url, "migrate", "sim0=sim2", "--to", agents[1].url, "--no-wait")
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert done.returncode == 0, done

@@ -15,7 +15,7 @@ struct Migrate: AgentCommand {
     @OptionGroup var wanted: MigrateOptions
 
     @Flag(help: "Begin it, print its id and do not wait for its end.")
-    var detachClient = false
+    var noWait = false
 
     /// For how long an agent may be away, as it is when it starts anew.
     private static let patience = Duration.seconds(60)
@@ -26,7 +26,7 @@ struct Migrate: AgentCommand {
         // By the key the agent knows it again, should the first answer have been lost.
         let key = [("Idempotency-Key", "ferry-\(UInt64.random(in: .min ... .max))")]
         var migration = try begin(agent, body, key)
-        if detachClient {
+        if noWait {
             return options.json ? printJSON(migration) : say(migration["id"]?.text ?? "")
         }
         var display = ProgressDisplay(isOn: !options.json)

@@ -17,6 +17,8 @@ public struct MigrationView: Sendable {
     public let devices: [Device]
     /// What the policy makes of it, while it copies.
     public let assessment: Assessment?
+    /// Where it stands, in words, while it copies.
+    public let verdict: String?
     /// What else is to be said.
     public let conditions: [Conditions.Condition]
     /// Where it waits.
@@ -71,6 +73,7 @@ public struct MigrationView: Sendable {
             phase = machine.phase
             devices = machine.members.map(Device.init)
             assessment = machine.isCopying ? machine.policy.assess(at: now) : nil
+            verdict = machine.isCopying ? machine.verdict(at: now) : nil
             conditions = machine.conditions.all
             barriers = machine.barriers
             arcs = machine.arcs.sorted { $0.at < $1.at }
@@ -86,6 +89,7 @@ public struct MigrationView: Sendable {
                     image: guest.image.map { ($0.bytes, $0.sha256) })
             }
             assessment = nil
+            verdict = nil
             conditions = machine.conditions.all
             barriers = []
             arcs = machine.arcs.sorted { $0.at < $1.at }

@@ -22,7 +22,7 @@ extension MigrationView {
             "devices": .array(
                 devices.indices.map { devices[$0].json(assessment?.devices[$0]) }),
             "estimate": assessment?.estimate.json,
-            "verdict": (assessment?.verdict).map(JSONValue.string),
+            "verdict": verdict.map(JSONValue.string),
             "conditions": .array(conditions.map(condition)),
             "barriers": barriers.isEmpty ? nil : .array(barriers.map(\.json)),
             "arcs": .array(arcs.map(\.json)),

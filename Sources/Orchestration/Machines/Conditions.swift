@@ -25,6 +25,11 @@ public struct Conditions: Hashable, Sendable {
         if let place { all[place] = condition } else { all.append(condition) }
     }
 
+    /// Why something does not hold; nil if it does, or if nothing is known.
+    func reason(against type: String) -> String? {
+        all.first { $0.type == type && !$0.status }?.message
+    }
+
     mutating func clear(_ type: String) {
         all.removeAll { $0.type == type }
     }

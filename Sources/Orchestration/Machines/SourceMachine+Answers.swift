@@ -9,17 +9,21 @@ extension SourceMachine {
         switch outcome {
         case .answered(let record):
             agenda.ended(step)
-            conditions.set("PeerReachable", true, "The destination answers.")
+            peerAnswers()
             answered(call, record)
         case .denied(let status, let problem):
-            conditions.set("PeerReachable", true, "The destination answers.")
+            peerAnswers()
             denied(call, status, problem)
         case .unanswered(let reason):
             let failures = agenda.failed(step, at: now)
-            conditions.set("PeerReachable", false, reason)
+            conditions.set(Self.peerReachable, false, reason)
             unanswered(call, failures, reason)
         default: agenda.failed(step, at: now)
         }
+    }
+
+    mutating func peerAnswers() {
+        conditions.set(Self.peerReachable, true, "The destination answers.")
     }
 
     private mutating func answered(_ call: Call, _ record: PeerRecord?) {
@@ -54,7 +58,7 @@ extension SourceMachine {
             }
         case .run: granted(record)
         case .discard:
-            conditions.set("Discarded", true, "The destination has forgotten the images.")
+            conditions.set(Self.discarded, true, "The destination has forgotten the images.")
             agenda.want(.write(Record(.acknowledged)))
         }
     }
@@ -110,7 +114,7 @@ extension SourceMachine {
         case .discard:
             agenda.ended(step, restingFor: .seconds(5))
             if isRetryable { return }
-            conditions.set("Discarded", false, problem["detail"]?.text ?? "status \(status)")
+            conditions.set(Self.discarded, false, problem["detail"]?.text ?? "status \(status)")
         case .status:
             agenda.ended(step)
             prepared = .no
@@ -131,7 +135,9 @@ extension SourceMachine {
             if failures >= Self.mostTries && phase != .holding { phase = .inDoubt }
         case .open, .enter, .reset, .prepare:
             if failures >= 10 { fail(.failure("peer-unreachable", reason)) }
-        case .plan, .status, .discard: break
+        case .discard:
+            conditions.set(Self.discarded, false, "The destination is told until it answers.")
+        case .plan, .status: break
         }
     }
 

@@ -91,6 +91,7 @@ extension SourceMachine {
         agenda.ended(.sample(place), restingFor: Self.samplePause)
         members[place].sample = sample
         members[place].sentBytes = max(members[place].sentBytes, sample.sentBytes)
+        if sample.acknowledgedBytes != nil { peerAnswers() }
         guard phase == .copying || phase == .waitingSwitchover else { return }
         // A stream that has nothing to send does not hear that it was refused.
         if sample.isRefused && members[place].isEntered && !members[place].needsRestart {

@@ -190,7 +190,7 @@ extension SourceMachine {
             members[place].sentBytes = bytes
         case .cut(let reason):
             let failures = agenda.failed(step, at: now)
-            conditions.set("PeerReachable", false, reason)
+            conditions.set(Self.peerReachable, false, reason)
             if failures >= 12 { fail(.failure("peer-unreachable", reason)) }
         case .void(let reason):
             agenda.ended(step)

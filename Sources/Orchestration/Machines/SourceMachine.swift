@@ -88,6 +88,8 @@ struct SourceMachine: Sendable {
 
     /// How often it is tried to stop the devices, and to begin a stream anew.
     static let mostTries = 3
+    static let peerReachable = "PeerReachable"
+    static let discarded = "Discarded"
 
     init(_ plan: MigrationPlan, _ features: [MigrationFeatures], at now: Duration) {
         self.init(plan, features, epoch: plan.epoch, isRestarted: false, at: now)
@@ -168,6 +170,14 @@ struct SourceMachine: Sendable {
         for place in members.indices { members[place].isSeen = false }
     }
 
+    /// Where the copying stands, in words: nothing moves towards a peer that does not answer.
+    func verdict(at now: Duration) -> String {
+        guard let reason = conditions.reason(against: Self.peerReachable) else {
+            return policy.assess(at: now).verdict
+        }
+        return "waiting: the destination does not answer, it is tried again: \(reason)"
+    }
+
     // No deadline leads to anything that cannot be taken back.
     private mutating func checkDeadlines() {
         let options = plan.options
@@ -186,8 +196,7 @@ struct SourceMachine: Sendable {
             guard now >= limit else { return agenda.wakeUp(at: limit) }
             switch options.onTimeout {
             case .cancel:
-                let verdict = policy.assess(at: now).verdict
-                fail(.failure("timed-out", "\(longest) have passed; \(verdict)"))
+                fail(.failure("timed-out", "\(longest) have passed; \(verdict(at: now))"))
             case .switchover: isSwitchoverAsked = true
             case .hold: isHeld = true
             }

@@ -52,12 +52,20 @@ struct MigrationReport {
             say("  \(pair)  \(device["state"]?.text ?? "")\(amount)")
         }
         if !isOver, let verdict = migration["verdict"]?.text { say("  \(verdict)") }
-        for condition in migration["conditions"]?.values ?? []
-        where condition["status"] == .bool(true) && phase != "completed" {
-            say("  \(condition["type"]?.text ?? ""): \(condition["message"]?.text ?? "")")
-        }
+        if phase != "completed" { printConditions() }
         if let failure = migration["failure"] { printFailure(failure) }
         if let downtime = migration["downtime"] { printDowntime(downtime) }
+    }
+
+    private func printConditions() {
+        let rows = (migration["conditions"]?.values ?? []).map { condition in
+            [
+                "  \(condition["type"]?.text ?? "")",
+                condition["status"] == .bool(true) ? "yes" : "no",
+                condition["message"]?.text ?? "",
+            ]
+        }
+        printTable(rows)
     }
 
     private func printFailure(_ failure: JSONValue) {

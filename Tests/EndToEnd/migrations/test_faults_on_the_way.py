@@ -137,6 +137,27 @@ def test_destination_that_nobody_answers_at(pair: Pair, images: dict[str, set[st
     settle(pair, MIGRATION)
 
 
+def test_network_that_comes_back(pair: Pair, images: dict[str, set[str]]) -> None:
+    """As long as nobody answers the verdict says so; then it goes on."""
+    def is_reachable() -> bool:
+        record = pair.a.migration(MIGRATION)
+        condition = next(c for c in record["conditions"] if c["type"] == "PeerReachable")
+        assert condition["status"] is not ("does not answer" in record["verdict"]), record
+        return bool(condition["status"])
+
+    pair.migrate(MIGRATION, switchover="manual")
+    pair.a.wait_for(MIGRATION, "waiting-switchover")
+    assert is_reachable()
+    pair.b.gate.cut()
+    eventually(lambda: not is_reachable(), "the source knows")
+    pair.b.gate.mend()
+    eventually(is_reachable, "the source knows again")
+    pair.a.act(MIGRATION, "switchover").ok()
+    settle(pair, MIGRATION)
+    end = judge(pair, MIGRATION, images)
+    assert end.kind == COMPLETED and not end.faults, end
+
+
 # Full disks
 
 @pytest.fixture

@@ -116,6 +116,8 @@ struct Story: Sendable {
     var images: [JSONValue] = []
     var finalState: MigrationPlan.FinalState?
     var kept: [DeviceIdentifier] = []
+    /// How the source's devices have ended.
+    var ends: [JSONValue] = []
 
     /// Above every one that was shown before.
     var generation: UInt64 { starts * 1_000_000 }
@@ -155,7 +157,9 @@ struct Story: Sendable {
                 finalState = record.details["final_state"]?.text.flatMap {
                     MigrationPlan.FinalState(rawValue: $0)
                 }
+            case .aborted: ends = record.details["devices"]?.values ?? []
             case .completed:
+                ends = record.details["devices"]?.values ?? []
                 downtime = record.details
                 kept = (record.details["kept"]?.values ?? []).compactMap { value in
                     value.text.flatMap { DeviceIdentifier($0) }
@@ -194,6 +198,7 @@ extension SourceMachine {
         case .lettingGo?: phase = .lettingGo
         default: phase = .completed
         }
+        for (place, end) in zip(members.indices, story.ends) { members[place].takeUp(end) }
         for place in members.indices {
             // With the host the states of all devices have ended.
             if !isSameBoot && decision != .lettingGo {
@@ -201,6 +206,18 @@ extension SourceMachine {
                 members[place].isSeen = true
             }
         }
+    }
+}
+
+extension Member {
+    /// It has ended like this.
+    fileprivate mutating func takeUp(_ end: JSONValue) {
+        state = end["state"]?.text.flatMap { MigrationState(name: $0) } ?? state
+        guard let bytes = end["image"]?["bytes"]?.unsigned,
+            let sha256 = end["image"]?["sha256"]?.text
+        else { return }
+        image = (bytes, sha256)
+        sentBytes = bytes
     }
 }
 
@@ -228,7 +245,9 @@ extension DestinationMachine {
             phase = .prepared
             for place in guests.indices { guests[place].state = .stop }
         case .running?: phase = .runningDestination
-        case .completed?: phase = .completed
+        case .completed?:
+            phase = .completed
+            for place in guests.indices where finalState == .stop { guests[place].state = .stop }
         case .void?: phase = .void
         default:
             isEmptied = story.isAcknowledged

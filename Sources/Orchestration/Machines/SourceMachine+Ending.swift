@@ -34,7 +34,21 @@ extension SourceMachine {
         var details = times.json
         let kept = members.filter { $0.state != .running }.map { JSONValue.string("\($0.source)") }
         details["kept"] = .array(kept)
+        details["devices"] = ends
         agenda.want(.write(Record(.completed, details)))
+    }
+
+    /// How every device has ended: whoever asks after a restart is told as well.
+    private var ends: JSONValue {
+        .array(
+            members.map { member in
+                [
+                    "state": .string(member.state.name),
+                    "image": member.image.map { image in
+                        ["bytes": .count(image.bytes), "sha256": .string(image.sha256)]
+                    },
+                ]
+            })
     }
 
     private mutating func dispose(of place: Int) {
@@ -115,7 +129,7 @@ extension SourceMachine {
             case .notAsked, .no: break
             }
         }
-        agenda.want(.write(Record(.aborted)))
+        agenda.want(.write(Record(.aborted, ["devices": ends])))
     }
 
     /// Has the other agent forget the images, for as long as it takes.

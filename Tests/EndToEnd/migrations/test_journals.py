@@ -43,7 +43,8 @@ def lasting(record: Any) -> dict[str, Any]:
     """What of a migration has to be there after a restart."""
     names = ("id", "role", "phase", "options", "created_at")
     kept = {name: record.get(name) for name in names}
-    kept["devices"] = [(d["source"], d["destination"]) for d in record["devices"]]
+    names = ("source", "destination", "state", "image")
+    kept["devices"] = [{name: device.get(name) for name in names} for device in record["devices"]]
     return kept
 
 

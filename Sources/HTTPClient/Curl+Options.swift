@@ -26,6 +26,8 @@ extension Curl {
         set(CURLOPT_TCP_KEEPINTVL, 5)
         set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(connectTimeout))
         set(CURLOPT_EXPECT_100_TIMEOUT_MS, milliseconds(Self.expectTimeout))
+        // As other programs do it; without it the system's own authorities count.
+        if let file = Environment.value(of: "SSL_CERT_FILE") { set(CURLOPT_CAINFO, file) }
         if case .unix(let path) = connection.endpoint {
             set(CURLOPT_UNIX_SOCKET_PATH, path.string)
         }

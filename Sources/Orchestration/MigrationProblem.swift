@@ -6,8 +6,8 @@ public import SystemPackage
 public enum MigrationProblem: Error, Sendable {
     /// There is none with this id.
     case unknown(MigrationIdentifier)
-    /// There is another one with this id.
-    case exists(MigrationIdentifier)
+    /// There is another one with this id; if that one is nothing but being begun, nobody says as what.
+    case exists(MigrationIdentifier, as: MigrationPlan.Role? = nil)
     /// It has ended, or was forgotten before it came.
     case ended(Phase)
     /// It has not ended yet, or somebody still needs what it knows.

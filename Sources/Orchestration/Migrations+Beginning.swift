@@ -49,13 +49,13 @@ extension Migrations {
             return nil
         }
         guard plan.role == .destination, there.plan.role == .destination else {
-            throw .exists(plan.id)
+            throw .exists(plan.id, as: there.plan.role)
         }
         let view = there.view
         if plan.epoch < view.epoch { throw .staleEpoch(current: view.epoch) }
         if view.phase.isEnd { throw .ended(view.phase) }
         guard there.plan.devices.map(\.source) == plan.devices.map(\.source) else {
-            throw .exists(plan.id)
+            throw .exists(plan.id, as: there.plan.role)
         }
         return there
     }

@@ -11,7 +11,12 @@ extension Problem {
         switch problem {
         case .unknown(let id):
             self.init(.notFound, "\(action): there is no migration '\(id)'.")
-        case .exists(let id):
+        case .exists(let id, .source?):
+            self.init(
+                .migrationExists,
+                "\(action): this agent is the source of a migration '\(id)', and a migration goes to another agent."
+            )
+        case .exists(let id, _):
             self.init(.migrationExists, "\(action): there is another migration '\(id)'.")
         case .ended(let phase):
             self.init(
@@ -73,7 +78,7 @@ extension Problem {
             let slug = problem["code"]?.text.flatMap { ProblemSlug(rawValue: $0) }
             self.init(
                 slug ?? .migrationMismatch,
-                "\(action): \(problem["detail"]?.text ?? "it failed").")
+                "\(action): \(problem["detail"]?.text ?? "It failed.")")
             if case .object(let object) = problem {
                 let known = Set(["type", "title", "status", "detail", "code", "retryable"])
                 for member in object.members where !known.contains(member.name) {

@@ -70,7 +70,6 @@ struct MigrationReport {
 
     private func printFailure(_ failure: JSONValue) {
         say("  \(failure["detail"]?.text ?? "") (\(failure["code"]?.text ?? ""))")
-        if let detail = failure["peer"]?["detail"]?.text { say("  the other agent: \(detail)") }
     }
 
     private func printDowntime(_ downtime: JSONValue) {

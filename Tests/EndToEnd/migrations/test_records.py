@@ -50,6 +50,19 @@ def test_same_key_same_migration(pair: Pair) -> None:
     assert pair.a.post(request, Idempotency_Key="k1").ok(202)["id"] == first.json["id"]
 
 
+def test_not_to_itself(pair: Pair) -> None:
+    """A migration whose destination is its own source says so, and leaves nothing behind."""
+    pair.attach(2)
+    request = pair.request(destination={"url": f"http://{pair.a.agent.address}"})
+    request["devices"] = [{"source": "a0", "destination": "a1"}]
+    pair.a.post(request).ok(202)
+    failure = pair.a.wait_for("m1", "failed")["failure"]
+    assert failure["peer"]["code"] == "migration-exists"
+    assert "goes to another agent" in failure["detail"] and ".." not in failure["detail"]
+    settle(pair, "m1")
+    assert pair.a.device("a0").state == "RUNNING"
+
+
 def test_id_is_taken(pair: Pair) -> None:
     """Another migration by the same name is refused, and changes nothing."""
     pair.attach(2)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from agent import FERRY, Agent
 from commands import FAILED, UNREACHABLE, Terminal, environment, fail, ferry, succeed
 from conftest import Attach, Start
 
-SHELLS = [shell for shell in ("bash", "zsh") if shutil.which(shell)]
 EVIL = 'sim\x1b[2J\x9b0m\u202e'
 
 
@@ -145,9 +143,9 @@ def test_json_on_a_terminal(agent: Agent, attach: Attach) -> None:
     assert json.loads(terminal.drawn)["state"] == "STOP"
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_completion_scripts(shell: str) -> None:
-    """They name the commands, and the shells that are here can read them."""
+    """They name the commands, and their shells can read them."""
     script = subprocess.run(
         [FERRY, "--generate-completion-script", shell], capture_output=True, text=True, check=True)
     for command in ("migrate", "precopy-info", "save", "restore", "resolve"):

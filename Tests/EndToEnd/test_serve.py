@@ -284,5 +284,7 @@ def test_log_level(start: Start, tmp_path: Path, level: str, says: int) -> None:
     agent = start("--simulate", "1", "--log-level", level, listen=f"unix:{path}")
     eventually(path.exists, "it listens")
     Device(Client(f"unix:{path}"), "nobody").put("STOP").problem(404, "not-found")
+    # It is there before it says so.
+    eventually(lambda: len(agent.log.splitlines()) >= says, "it says so")
     assert len(agent.log.splitlines()) == says
     assert agent.end() == 0

@@ -182,7 +182,8 @@ extension SourceMachine {
         }
         wasStopping = story.wasStopping
         isAcknowledged = story.isAcknowledged
-        prepared = story.wasPreparing ? .unknown : .notAsked
+        // With the host the record may have been lost, although the other agent was asked.
+        prepared = story.wasPreparing || !isSameBoot ? .unknown : .notAsked
         let restarted = JSONValue.failure(
             "agent-restarted", "The source's agent was restarted before it had decided.")
         let end = story.end ?? .failed

@@ -61,8 +61,9 @@ extension DestinationMachine {
         switch kind {
         case .prepared: phase = .prepared
         case .running:
-            // They were looked at a moment ago, before the intent.
-            for place in guests.indices { guests[place].isSeen = true }
+            // They were looked at a moment ago, before the intent; what is to leave STOP shows with its
+            // arc whether it was reset since.
+            for place in guests.indices { guests[place].isSeen = finalState == .running }
         case .void: phase = .void
         default: break
         }
@@ -80,6 +81,8 @@ extension DestinationMachine {
                     "\(guests[place].device) is in \(sighting.state.name) after it took its image."),
                 409)
         case .prepared?:
+            guests[place].isBlank = sighting.state != .stop
+        case .running? where finalState == .stop:
             guests[place].isBlank = sighting.state != .stop
         case .running?:
             // The intent is on disk: what runs here runs its image, unless the agent's own end has

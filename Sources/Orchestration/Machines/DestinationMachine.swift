@@ -144,7 +144,7 @@ struct DestinationMachine: Sendable {
         if guests.contains(where: \.isBlank) {
             guard !agenda.isChangingDevices else { return }
             let hasLeft = guests.contains(where: \.isLeaving)
-            if hasLeft || isRestarted { return hold() }
+            if hasLeft || isRestarted && finalState == .running { return hold() }
             return agenda.want(.write(Record(.void)))
         }
         if finalState == .running {

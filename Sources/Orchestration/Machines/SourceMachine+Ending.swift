@@ -6,7 +6,7 @@ extension SourceMachine {
 
     /// Repeats the grant until it is answered.
     mutating func grant() {
-        if abort != nil { return agenda.want(.write(aborting)) }
+        if abort != nil { return giveUp() }
         guard plan.coordinator == .agent, !agenda.isWriting else { return }
         if phase == .committed { phase = .runningDestination }
         if times.runStart == nil { times.runStart = now }

@@ -94,9 +94,9 @@ extension SourceMachine {
         members[place].isSeen = true
         conditions.clear("DeviceMissing")
         if sighting.state == .error { members[place].isLost = true }
-        if isRestarted && wasStopping && decision == nil && sighting.state == .running {
-            members[place].isLost = true
-        }
+        // What has stopped, or may have, and runs was reset.
+        let hasStopped = decision == .committed || isRestarted && wasStopping && decision == nil
+        if hasStopped && sighting.state == .running { members[place].isLost = true }
         guard decision == nil, abort == nil else { return }
         let isOurs = sighting.session == before.session || plan.coordinator == .client
         if phase == .preparing || isCommitAsked {

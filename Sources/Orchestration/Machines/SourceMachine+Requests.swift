@@ -34,6 +34,7 @@ extension SourceMachine {
             if decision == .aborting || decision == .aborted { return }
             guard decision == .committed else { throw .mismatch(phase) }
             takeBack("The destination has answered void.", as: .cancelled)
+            prepared = .partly
         case .resolve(let action, let reason): try resolve(action, reason)
         case .prepare, .run, .discard: throw .mismatch(phase)
         }

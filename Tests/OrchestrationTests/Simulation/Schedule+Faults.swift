@@ -7,8 +7,8 @@ extension Schedule {
     mutating func mishap() {
         let place = dice.below(here.count)
         switch dice.below(12) {
-        case 0, 1: crash(.source)
-        case 2, 3: crash(.destination)
+        case 0, 1: crash(.source, dice.oneIn(3) ? .host : .agent)
+        case 2, 3: crash(.destination, dice.oneIn(3) ? .host : .agent)
         case 4:
             here[place].refusals.append(dice.oneIn(2) ? .busy : .failed)
             mayHold = true
@@ -17,14 +17,7 @@ extension Schedule {
             mayHold = true
         case 6:
             log("source \(place) goes to ERROR")
-            // Hardware may take the last copy; where there is another one, that has to be kept.
-            // What ran again since is nowhere else.
-            let runsAgain =
-                source.journal.contains { $0.kind == .aborting } && here[place].runsImage
-            // What the destination has not written down yet it has not promised.
-            let isSafe = there[place].isCopy && destination.hasPrepared
-            if !isSafe || runsAgain { spoiled.insert(place) }
-            mayHold = true
+            excuse(.source, place)
             here[place].fail()
         case 7:
             log("the guest resets source \(place)")
@@ -33,10 +26,7 @@ extension Schedule {
         case 8:
             guard case .image = there[place].content, !there[place].runsImage else { return }
             log("somebody resets destination \(place)")
-            // What was left in STOP on purpose is its owner's from the grant on.
-            let isGranted = destination.journal.contains { $0.kind == .running }
-            let isOver = isGranted && plan.options.finalState == .stop || destination.hasCompleted
-            if isOver || !here[place].isCopy { spoiled.insert(place) }
+            excuse(.destination, place)
             there[place].reset()
         case 9: ask(.source, [.cancel, .switchover][dice.below(2)])
         case 10:
@@ -47,7 +37,28 @@ extension Schedule {
         }
     }
 
-    private mutating func ask(_ role: MigrationPlan.Role, _ request: MigrationRequest) {
+    /// A device is about to lose what it has: nobody's fault, unless another copy was promised.
+    mutating func excuse(_ role: MigrationPlan.Role, _ place: Int) {
+        switch role {
+        case .source:
+            guard here[place].content != .blank else { return }
+            // What ran again since is nowhere else.
+            let runsAgain =
+                source.journal.contains { $0.kind == .aborting } && here[place].runsImage
+            // What the destination has not written down yet it has not promised.
+            let isSafe = there[place].isCopy && destination.hasPrepared
+            if !isSafe || runsAgain { spoiled.insert(place) }
+        case .destination:
+            guard there[place].content != .blank else { return }
+            // What was left in STOP on purpose is its owner's from the grant on.
+            let isGranted = destination.journal.contains { $0.kind == .running }
+            let isOver = isGranted && plan.options.finalState == .stop || destination.hasCompleted
+            if isOver || !here[place].isCopy { spoiled.insert(place) }
+        }
+        mayHold = true
+    }
+
+    mutating func ask(_ role: MigrationPlan.Role, _ request: MigrationRequest) {
         log("a client asks the \(role.rawValue) to \(request)")
         guard var machine = agent(role).machine else { return }
         try? machine.request(request)
@@ -55,10 +66,28 @@ extension Schedule {
         work(role)
     }
 
-    /// Kills an agent. What it had under way was done, or was not.
-    private mutating func crash(_ role: MigrationPlan.Role) {
-        guard agent(role).isUp else { return }
-        log("the \(role.rawValue)'s agent dies")
+    enum Death {
+        /// Its devices outlive it, unless nobody else holds them; what it wrote is there.
+        case agent
+        /// With the host the devices' states end, and what was not forced to the disk may be gone.
+        case host
+    }
+
+    /// Kills an agent, with its host or without. What it had under way was done, or was not.
+    mutating func crash(_ role: MigrationPlan.Role, _ death: Death) {
+        log("the \(role.rawValue)'s \(death) dies")
+        if agent(role).isUp { end(role) }
+        if death == .host { loseUnforced(role) }
+        for place in here.indices {
+            if death == .host || isSoleHolder {
+                excuse(role, place)
+                role == .source ? here[place].reset() : there[place].reset()
+            }
+            role == .source ? here[place].loseSession() : there[place].loseSession()
+        }
+    }
+
+    private mutating func end(_ role: MigrationPlan.Role) {
         let life = agent(role).life
         for entry in queue.sorted(by: { $0.number < $1.number }) {
             guard case .done(let owner, let itsLife, let step) = entry.event, owner == role,
@@ -75,11 +104,21 @@ extension Schedule {
         if role == .destination {
             waiting = []
             isSealed = false
-            for place in there.indices { there[place].loseSession() }
-        } else {
-            for place in here.indices { here[place].loseSession() }
         }
         schedule(.restart(role), in: dice.milliseconds(10...4000))
+    }
+
+    /// The host has ended: a new boot, and the last records are gone as far as nothing after them was
+    /// forced.
+    private mutating func loseUnforced(_ role: MigrationPlan.Role) {
+        var lost = 0
+        let journal = agent(role).journal
+        let unforced = journal.reversed().prefix { !$0.isForced }.count
+        if unforced > 0 { lost = dice.below(unforced + 1) }
+        change(role) { agent in
+            agent.boot += 1
+            agent.journal.removeLast(lost)
+        }
     }
 
     /// Starts an agent again, on what is on its disk.
@@ -99,7 +138,7 @@ extension Schedule {
             var machine = SourceMachine(
                 plan, here.map(\.features), epoch: plan.epoch + story.starts, isRestarted: true,
                 at: now)
-            machine.takeUp(story, isSameBoot: true)
+            machine.takeUp(story, isSameBoot: agent(role).isSameBoot)
             source.machine = .source(machine)
         case .destination:
             var plan = plan
@@ -114,76 +153,5 @@ extension Schedule {
             destination.machine = .destination(machine)
         }
         work(role)
-    }
-
-    // MARK: What must hold
-
-    /// At every moment.
-    mutating func checkRules() {
-        for place in here.indices {
-            note(here[place].runsImage && there[place].runsImage, "image \(place) runs twice")
-            let isSafe = here[place].isCopy || there[place].isCopy || spoiled.contains(place)
-            note(!isSafe, "no copy of image \(place) is left")
-        }
-        note(
-            here.contains(where: \.runsImage) && there.contains(where: \.runsImage),
-            "a group runs in two places")
-        note(!Self.isAllowed(source.journal, Self.sourceSteps), "a step of the source's journal")
-        note(
-            !Self.isAllowed(destination.journal, Self.destinationSteps),
-            "a step of the destination's journal")
-    }
-
-    /// What may follow what, as in Tests/Model/handover.pml: decisions only.
-    private static let sourceSteps: [Record.Kind?: [Record.Kind]] = [
-        nil: [.committed, .aborting], .committed: [.lettingGo, .aborting],
-        .aborting: [.aborted], .lettingGo: [.completed],
-    ]
-    private static let destinationSteps: [Record.Kind?: [Record.Kind]] = [
-        nil: [.prepared, .discarded], .prepared: [.running, .void, .discarded],
-        .running: [.completed, .void], .void: [.discarded],
-    ]
-
-    private static func isAllowed(
-        _ journal: [Record], _ steps: [Record.Kind?: [Record.Kind]]
-    ) -> Bool {
-        var last: Record.Kind?
-        for kind in journal.map(\.kind) where kind.isDecision {
-            guard steps[last]?.contains(kind) ?? false else { return false }
-            last = kind
-        }
-        return true
-    }
-
-    /// What is wrong with how it has ended; nil if it is one of the ends.
-    var wrongEnd: String? {
-        let ours = source.machine?.phase ?? .pending
-        let theirs = destination.machine?.phase
-        let ends = "it ended as \(ours.rawValue) and \(theirs?.rawValue ?? "nothing")"
-        let hasRun = plan.options.finalState == .running
-        switch ours {
-        case .completed:
-            let isThere = there.indices.allSatisfy { place in
-                let isRight = there[place].content != .blank && (there[place].runsImage || !hasRun)
-                return isRight || spoiled.contains(place)
-            }
-            let isOver = theirs == .completed && !here.contains(where: \.runsImage)
-            return isThere && isOver ? nil : "\(ends), and not everything runs there"
-        case .failed, .cancelled:
-            let isBack = here.indices.allSatisfy { here[$0].runsImage || spoiled.contains($0) }
-            let isGone = there.allSatisfy { $0.content == .blank && $0.state == .running }
-            let isKnown = theirs == nil || theirs == .discarded
-            return isBack && isGone && isKnown ? nil : "\(ends), and not everything is back"
-        case .inDoubt, .holding:
-            if spoiled.isEmpty && !mayHold { return "\(ends), and nobody has spoiled anything" }
-            let isStill = !here.contains(where: \.runsImage) || !there.contains(where: \.runsImage)
-            return isStill ? nil : "\(ends), and both run"
-        default:
-            var why = ""
-            if case .source(let machine)? = source.machine {
-                why = machine.policy.assess(at: machine.now).verdict
-            }
-            return "\(ends): \(why)"
-        }
     }
 }

@@ -157,6 +157,7 @@ extension Schedule {
         var plan = plan
         plan.role = .destination
         destination.journal = [Record(.opened)]
+        destination.firstBoot = destination.boot
         destination.machine = .destination(
             DestinationMachine(
                 plan, guests, epoch: epoch, isRestarted: false, at: time(.destination)))
@@ -218,7 +219,8 @@ extension Schedule {
     var guests: [DestinationMachine.Guest] {
         there.indices.map { place in
             DestinationMachine.Guest(
-                device: name("b", place), features: there[place].features, losesState: false)
+                device: name("b", place), features: there[place].features,
+                losesState: isSoleHolder || !destination.isSameBoot)
         }
     }
 

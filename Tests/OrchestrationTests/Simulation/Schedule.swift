@@ -25,6 +25,8 @@ struct Schedule {
     var hasTombstone = false
     /// The destination's devices are moved by its own agent alone.
     var isSealed = false
+    /// Nobody but the agents keeps the devices alive.
+    let isSoleHolder: Bool
     /// Faults may happen.
     var isRough = true
     /// Images that hardware, a guest or an operator has spoiled: their loss is nobody's fault.
@@ -43,6 +45,11 @@ struct Schedule {
         var isUp = true
         var isDiskFull = false
         var skew = Duration.zero
+        /// Which start of its host this is, and in which one the migration began.
+        var boot = 0
+        var firstBoot = 0
+
+        var isSameBoot: Bool { boot == firstBoot }
 
         var hasPrepared: Bool {
             let decision = journal.last { $0.kind.isDecision }?.kind
@@ -96,6 +103,7 @@ struct Schedule {
         plan.options.finalState = dice.oneIn(6) ? .stop : .running
         plan.options.sourceAfter = [.reset, .stop, .reset][dice.below(3)]
         plan.options.maxDowntime = .seconds(1 + dice.below(60))
+        isSoleHolder = dice.oneIn(4)
     }
 
     // MARK: The course of events

@@ -1,0 +1,75 @@
+import MigrationModel
+
+@testable import Orchestration
+
+/// What must hold.
+extension Schedule {
+    /// At every moment.
+    mutating func checkRules() {
+        for place in here.indices {
+            note(here[place].runsImage && there[place].runsImage, "image \(place) runs twice")
+            let isSafe = here[place].isCopy || there[place].isCopy || spoiled.contains(place)
+            note(!isSafe, "no copy of image \(place) is left")
+        }
+        note(
+            here.contains(where: \.runsImage) && there.contains(where: \.runsImage),
+            "a group runs in two places")
+        note(!Self.isAllowed(source.journal, Self.sourceSteps), "a step of the source's journal")
+        note(
+            !Self.isAllowed(destination.journal, Self.destinationSteps),
+            "a step of the destination's journal")
+    }
+
+    /// What may follow what, as in Tests/Model/handover.pml: decisions only.
+    private static let sourceSteps: [Record.Kind?: [Record.Kind]] = [
+        nil: [.committed, .aborting], .committed: [.lettingGo, .aborting],
+        .aborting: [.aborted], .lettingGo: [.completed],
+    ]
+    private static let destinationSteps: [Record.Kind?: [Record.Kind]] = [
+        nil: [.prepared, .discarded], .prepared: [.running, .void, .discarded],
+        .running: [.completed, .void], .void: [.discarded],
+    ]
+
+    private static func isAllowed(
+        _ journal: [Record], _ steps: [Record.Kind?: [Record.Kind]]
+    ) -> Bool {
+        var last: Record.Kind?
+        for kind in journal.map(\.kind) where kind.isDecision {
+            guard steps[last]?.contains(kind) ?? false else { return false }
+            last = kind
+        }
+        return true
+    }
+
+    /// What is wrong with how it has ended; nil if it is one of the ends.
+    var wrongEnd: String? {
+        let ours = source.machine?.phase ?? .pending
+        let theirs = destination.machine?.phase
+        let ends = "it ended as \(ours.rawValue) and \(theirs?.rawValue ?? "nothing")"
+        let hasRun = plan.options.finalState == .running
+        switch ours {
+        case .completed:
+            let isThere = there.indices.allSatisfy { place in
+                let isRight = there[place].content != .blank && (there[place].runsImage || !hasRun)
+                return isRight || spoiled.contains(place)
+            }
+            let isOver = theirs == .completed && !here.contains(where: \.runsImage)
+            return isThere && isOver ? nil : "\(ends), and not everything runs there"
+        case .failed, .cancelled:
+            let isBack = here.indices.allSatisfy { here[$0].runsImage || spoiled.contains($0) }
+            let isGone = there.allSatisfy { $0.content == .blank && $0.state == .running }
+            let isKnown = theirs == nil || theirs == .discarded
+            return isBack && isGone && isKnown ? nil : "\(ends), and not everything is back"
+        case .inDoubt, .holding:
+            if spoiled.isEmpty && !mayHold { return "\(ends), and nobody has spoiled anything" }
+            let isStill = !here.contains(where: \.runsImage) || !there.contains(where: \.runsImage)
+            return isStill ? nil : "\(ends), and both run"
+        default:
+            var why = ""
+            if case .source(let machine)? = source.machine {
+                why = machine.policy.assess(at: machine.now).verdict
+            }
+            return "\(ends): \(why)"
+        }
+    }
+}

@@ -1,6 +1,7 @@
 """A whole migration by one call: the source's agent coordinates it."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 from agent import eventually
@@ -22,43 +23,57 @@ def hand_over(
 
     The barriers are passed when nothing starts DMA of its own any more, and when the destination runs.
     """
-    source, destination = (device.client for device in pairs[0])
-    name = f"m{next(NUMBERS)}"
-    path = f"/v1/migrations/{name}"
-    source.post("/v1/migrations", {
-        "id": name, "destination": {"url": f"http://{destination.address}"},
-        "devices": [{"source": a.id, "destination": b.id} for a, b in pairs],
-        "barriers": ["before-stop"], "barrier_timeout_ms": LONG_MS, "max_downtime_ms": LONG_MS,
-        "allow_sole_holder": True, **options,
-    }).ok(202)
-
-    def is_reached() -> bool:
-        migration = source.get(path).ok()
-        assert migration["phase"] not in ENDS, migration
-        return "reached_at" in migration["barriers"][0]
-
-    eventually(is_reached, "the barrier is reached")
+    source = pairs[0][0].client
+    path = begin(pairs, barriers=["before-stop"], barrier_timeout_ms=LONG_MS, **options)
+    until(source, path, lambda migration: "reached_at" in migration["barriers"][0])
     before_stop()
     source.ask("POST", f"{path}/barriers/before-stop").ok()
-    migration = end_of(source, path)
+    until(source, path, lambda migration: "downtime" in migration)
     has_run()
+    migration = end_of(source, path)
     assert migration["phase"] == "completed", migration
     return migration
 
 
+def begin(pairs: list[tuple[Device, Device]], **options: Any) -> str:
+    """Asks the source for a migration that may take its time; its path."""
+    source, destination = (device.client for device in pairs[0])
+    name = f"m{next(NUMBERS)}"
+    source.post("/v1/migrations", {
+        "id": name, "destination": {"url": f"http://{destination.address}"},
+        "devices": [{"source": a.id, "destination": b.id} for a, b in pairs],
+        "max_downtime_ms": LONG_MS, "allow_sole_holder": True, **options,
+    }).ok(202)
+    return f"/v1/migrations/{name}"
+
+
 def end_of(client: Client, path: str) -> dict[str, Any]:
     """A migration, once it has come to its end or needs an operator."""
+    return until(client, path, lambda migration: migration["phase"] in ENDS)
+
+
+def until(
+    client: Client, path: str, is_there: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    """A migration, once it has got so far; fails if it ends before."""
     migration: dict[str, Any] = {}
 
-    def has_ended() -> bool:
+    def has_come() -> bool:
         migration.update(client.get(path).ok())
-        return migration["phase"] in ENDS
+        assert is_there(migration) or migration["phase"] not in ENDS
+        return is_there(migration)
 
     try:
-        eventually(has_ended, "the migration ends")
+        eventually(has_come, "the migration goes on")
     except AssertionError as late:
         raise AssertionError(migration) from late
     return migration
+
+
+def stopped_us(migration: dict[str, Any]) -> int:
+    """How long its devices were stopped by its own word: from the barrier `before-stop` to their run."""
+    downtime = migration["downtime"]
+    return int(downtime["total_us"] - downtime["quiesce_us"])
 
 
 def check_order(migration: dict[str, Any]) -> None:

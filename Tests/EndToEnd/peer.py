@@ -3,24 +3,30 @@
 The kernel lab runs this file in its second guest; tests in the first one hold a `Peer`.
 """
 
+import contextlib
 import os
 import sys
 import tempfile
 import time
 import xmlrpc.client
 import xmlrpc.server
+from collections.abc import Iterator
 from pathlib import Path
 
 import mtty
 import mtty_big
 from agent import Agent, eventually
 from clients import Client
+from relay import Difference
 from witness import Step, Witness, read_log
 
 ADDRESS = os.environ.get("FERRY_LAB_ADDRESS", "")
 PEER = os.environ.get("FERRY_LAB_PEER", "")
 AGENT_PORT, HAND_PORT = 8440, 8441
 ROUNDS = 20
+CARD_FLAGS = Path("/sys/class/net/eth0/flags")
+# Source: linux/if.h.
+IFF_UP = 1
 
 
 class Hand:
@@ -28,7 +34,7 @@ class Hand:
 
     def __init__(self, folder: Path) -> None:
         self.agent = Agent(folder, "--insecure", listen=f"{ADDRESS}:{AGENT_PORT}").started()
-        self.log = folder / "witness"
+        self.folder = folder
         self.witness: Witness | None = None
         self.has_ended = False
 
@@ -43,8 +49,10 @@ class Hand:
         return [str(content.length), str(content.writes), content.checksum]
 
     def watch(self, number: str) -> str:
-        """Puts a witness to a device that the agent has attached."""
-        self.witness = Witness(self.agent.process.pid, int(number), self.log)
+        """Puts a witness, with a log of its own, to a device that the agent has attached."""
+        assert not self.witness
+        log = Path(tempfile.mkdtemp(dir=self.folder), "witness")
+        self.witness = Witness(self.agent.process.pid, int(number), log)
         return ""
 
     def go(self, last: str) -> str:
@@ -53,12 +61,19 @@ class Hand:
         self.witness.go(int(last))
         return ""
 
-    def stop(self) -> str:
+    def finish(self) -> str:
         """Stops the witness once it has counted for a while; its log."""
         assert self.witness
         self.witness.count_on()
         self.witness.stop()
-        return self.log.read_text()
+        return self.witness.log.read_text()
+
+    def unwatch(self) -> str:
+        """Ends the witness, if there is one."""
+        if self.witness:
+            self.witness.end()
+        self.witness = None
+        return ""
 
     def clock(self) -> str:
         """This machine's CLOCK_BOOTTIME in nanoseconds."""
@@ -67,8 +82,7 @@ class Hand:
     def end(self) -> str:
         """Ends the agent, which has to end well, and then this process."""
         self.has_ended = True
-        if self.witness:
-            self.witness.end()
+        self.unwatch()
         return str(self.agent.end())
 
 
@@ -90,28 +104,33 @@ class Peer:
         length, writes, checksum = self.hand.content(str(number))  # type: ignore[misc]
         return int(length), int(writes), checksum
 
-    def watch(self, number: int) -> None:
-        """Puts a witness to a device there."""
+    @contextlib.contextmanager
+    def watching(self, number: int) -> Iterator["Peer"]:
+        """Itself, with a witness at a device there."""
         self.hand.watch(str(number))
+        try:
+            yield self
+        finally:
+            self.hand.unwatch()
 
     def go(self, last: int) -> None:
         """Lets the witness there count on from the value that has to be there."""
         self.hand.go(str(last))
 
-    def stop(self) -> list[Step]:
-        """Stops the witness once it has counted for a while; its steps, by the clock there."""
-        return read_log(str(self.hand.stop()))
+    def finish(self) -> list[Step]:
+        """Stops the witness there once it has counted for a while; its steps, by the clock there."""
+        return read_log(str(self.hand.finish()))
 
-    def clock_difference(self) -> tuple[int, int]:
-        """How far its clock is ahead of ours, and how far that may be off; in nanoseconds."""
-        rounds = []
+    def clock_difference(self) -> Difference:
+        """Its clock is read between two looks at ours, again and again: what fits all of them."""
+        least, most = [], []
         for _ in range(ROUNDS):
             before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
             there = int(str(self.hand.clock()))
             after = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            rounds.append((after - before, there - (before + after) // 2))
-        took, difference = min(rounds)
-        return difference, took // 2
+            least.append(there - after)
+            most.append(there - before)
+        return max(least), min(most)
 
     def end(self) -> int:
         """Ends the agent there and everything else; the agent's exit status."""
@@ -122,6 +141,17 @@ class Peer:
             return bool(self.hand.clock())
         except OSError:
             return False
+
+
+@contextlib.contextmanager
+def cut_off() -> Iterator[None]:
+    """Nothing gets to the other guest, and nothing comes from there: this one's card is down."""
+    before = int(CARD_FLAGS.read_text(), 16)
+    CARD_FLAGS.write_text(hex(before & ~IFF_UP))
+    try:
+        yield
+    finally:
+        CARD_FLAGS.write_text(hex(before))
 
 
 def main() -> int:

@@ -14,8 +14,8 @@ import select
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import mtty
 from agent import eventually
@@ -23,12 +23,13 @@ from agent import eventually
 VALUES = 256
 # More than the register can tell apart.
 ENOUGH = 300
+# Of a log, in bytes.
+LONGEST_LINE = 32
 # What both sides say to each other, line by line.
 GO, STOP = "go", "stop"
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A value that was written, and when, in nanoseconds of the machine's CLOCK_BOOTTIME."""
 
     at: int
@@ -68,14 +69,20 @@ class Witness:
         return int(self._ask(STOP))
 
     def count_on(self, steps: int = ENOUGH) -> None:
-        """Waits until it has made so many more steps."""
-        before = len(self.steps)
+        """Waits until it has made so many more steps; by the log's length, as reading it takes seconds."""
+        enough = self.log.stat().st_size + steps * LONGEST_LINE
 
         def has_counted() -> bool:
             assert self.process.poll() is None, "the witness has died"
-            return len(self.steps) >= before + steps
+            return self.log.stat().st_size >= enough
 
         eventually(has_counted, "the witness counts")
+
+    def finish(self) -> list[Step]:
+        """Stops it once it has counted for a while; all that it has done."""
+        self.count_on()
+        self.stop()
+        return self.steps
 
     @property
     def steps(self) -> list[Step]:

@@ -11,12 +11,11 @@ from agent import Agent
 from clients import Client
 from devices import Device
 from migrate import migrate
-from witness import Witness, check_count
+from relay import Relay
+from witness import Witness
 
 Pair = tuple[Device, Device]
 ARC_MS = 100
-# Beyond the arcs: the bytes, the digests, and a dozen requests under software emulation.
-REST_US = 10_000_000
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +47,10 @@ def witnesses(agent: Agent, pair: Pair, tmp_path: Path) -> Iterator[tuple[Witnes
 
 def test_count_goes_on(pair: Pair, witnesses: tuple[Witness, Witness]) -> None:
     """No gap and no repetition, and nobody could count for just as long as the devices were stopped."""
-    source, destination = witnesses
-    last: list[int] = []
-    source.go()
-    source.count_on()
-
-    def stop() -> None:
-        source.count_on()
-        last.append(source.stop())
-
+    relay = Relay(*witnesses)
     with slow_arcs():
-        moved = migrate(*pair, before_stop=stop, has_run=lambda: destination.go(*last))
-    destination.count_on()
-    destination.stop()
-
-    check_count(source.steps, destination.steps)
-    assert source.steps[-1].value == last[0]
-    downtime_us = (destination.steps[0].at - source.steps[-1].at) // 1000
-    assert moved.stopped_us < downtime_us < moved.stopped_us + REST_US
+        moved = migrate(*pair, before_stop=relay.stop, has_run=relay.go_on)
+    relay.check(moved.stopped_us)
     if mtty.DRIVER == mtty_big.NAME:
         # STOP_COPY, STOP, RUNNING_P2P, RUNNING.
         assert moved.stopped_us > 4 * ARC_MS * 1000

@@ -50,9 +50,10 @@ extension Schedule {
             if !isSafe || runsAgain { spoiled.insert(place) }
         case .destination:
             guard there[place].content != .blank else { return }
-            // What was left in STOP on purpose is its owner's from the grant on.
-            let isGranted = destination.journal.contains { $0.kind == .running }
-            let isOver = isGranted && plan.options.finalState == .stop || destination.hasCompleted
+            // What was left in STOP on purpose is its owner's from the grant on; and without an agent that
+            // sees it, what is reset from then on looks like what runs.
+            let isUnseen = plan.options.finalState == .stop || !destination.isUp
+            let isOver = destination.isGranted && isUnseen || destination.hasCompleted
             if isOver || !here[place].isCopy { spoiled.insert(place) }
         }
         mayHold = true
@@ -77,6 +78,10 @@ extension Schedule {
     mutating func crash(_ role: MigrationPlan.Role, _ death: Death) {
         log("the \(role.rawValue)'s \(death) dies")
         if agent(role).isUp { end(role) }
+        if role == .destination && destination.isGranted {
+            // Nobody is left who could tell what was reset from what runs.
+            spoiled.formUnion(there.indices.filter { there[$0].content == .blank })
+        }
         if death == .host { loseUnforced(role) }
         for place in here.indices {
             if death == .host || isSoleHolder {

@@ -14,7 +14,8 @@ extension Schedule {
         note(
             here.contains(where: \.runsImage) && there.contains(where: \.runsImage),
             "a group runs in two places")
-        note(!Self.isAllowed(source.journal, Self.sourceSteps), "a step of the source's journal")
+        let sourceSteps = hasOperator ? Self.resolvedSteps : Self.sourceSteps
+        note(!Self.isAllowed(source.journal, sourceSteps), "a step of the source's journal")
         note(
             !Self.isAllowed(destination.journal, Self.destinationSteps),
             "a step of the destination's journal")
@@ -25,6 +26,10 @@ extension Schedule {
         nil: [.committed, .aborting], .committed: [.lettingGo, .aborting],
         .aborting: [.aborted], .lettingGo: [.completed],
     ]
+    /// The same, with operators: they give up what is held, and take over what the source then obeys.
+    private static let resolvedSteps = sourceSteps.merging([
+        nil: [.committed, .aborting, .lettingGo], .aborting: [.aborted, .lettingGo, .committed],
+    ]) { $1 }
     private static let destinationSteps: [Record.Kind?: [Record.Kind]] = [
         nil: [.prepared, .discarded], .prepared: [.running, .void, .discarded],
         .running: [.completed, .void], .void: [.discarded],
@@ -43,6 +48,7 @@ extension Schedule {
 
     /// What is wrong with how it has ended; nil if it is one of the ends.
     var wrongEnd: String? {
+        if hasOperator { return wrongResolution }
         let ours = source.machine?.phase ?? .pending
         let theirs = destination.machine?.phase
         let ends = "it ended as \(ours.rawValue) and \(theirs?.rawValue ?? "nothing")"

@@ -33,6 +33,8 @@ struct Schedule {
     var spoiled: Set<Int> = []
     /// A device has refused to move: if others did move, an operator is needed.
     var mayHold = false
+    /// An operator has decided something.
+    var hasOperator = false
     /// A rule was broken: the first one.
     var violation: String?
 
@@ -54,6 +56,11 @@ struct Schedule {
         var hasPrepared: Bool {
             let decision = journal.last { $0.kind.isDecision }?.kind
             return decision == .prepared || decision == .running || decision == .completed
+        }
+
+        /// The intent to run is on its disk.
+        var isGranted: Bool {
+            journal.contains { $0.kind == .running }
         }
 
         var hasCompleted: Bool {
@@ -78,6 +85,7 @@ struct Schedule {
         case arrives(Call, epoch: UInt64, life: Int)
         case answered(Call, Outcome, life: Int)
         case restart(MigrationPlan.Role)
+        case operatorLooks(MigrationPlan.Role)
         case mishap
     }
 
@@ -115,6 +123,10 @@ struct Schedule {
         source.machine = .source(machine)
         schedule(.wake(.source), in: .zero)
         for _ in 0..<dice.below(8) { schedule(.mishap, in: dice.milliseconds(0...3000)) }
+        for _ in 0..<dice.below(4) {
+            let role: MigrationPlan.Role = dice.oneIn(2) ? .source : .destination
+            schedule(.operatorLooks(role), in: dice.milliseconds(0...18_000))
+        }
         let calm = Duration.seconds(20)
         var steps = 0
         while let place = queue.indices.min(by: { queue[$0].isBefore(queue[$1]) }) {
@@ -164,6 +176,7 @@ struct Schedule {
                 tell(.source, .ask(call), outcome)
             }
         case .restart(let role): restart(role)
+        case .operatorLooks(let role): operate(role)
         case .mishap: if isRough { mishap() }
         }
     }

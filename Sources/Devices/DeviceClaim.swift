@@ -9,8 +9,8 @@ public typealias MigrationIdentifier = Identifier<DeviceClaim>
 public struct DeviceClaim: Hashable, Sendable {
     /// The migration.
     public let migration: MigrationIdentifier
-    /// Nobody but this agent moves the device or its data any more, whomever it says that it acts for:
-    /// what comes late from the other agent would move an image that is in place.
+    /// Nobody but this agent moves the device or its data, whomever it says that it acts for: what comes
+    /// late would move an image that is in place, or a copy that is another one's already.
     public internal(set) var isSealed = false
 }
 
@@ -56,17 +56,17 @@ extension DeviceController {
         }
     }
 
-    /// Gives the device to a migration again, wherever it stands: the agent was restarted, and the
-    /// migration has had it before.
+    /// Gives the device to a migration again, sealed, wherever it stands: the agent was restarted, and
+    /// the migration has had it before.
     public func reclaim(for migration: MigrationIdentifier) {
-        change { $0.claim = DeviceClaim(migration: migration) }
+        change { $0.claim = DeviceClaim(migration: migration, isSealed: true) }
     }
 
-    /// From now on the device is moved by this agent alone; a reset is still everybody's who acts for
-    /// the migration.
-    public func seal(for migration: MigrationIdentifier) {
+    /// Has the device moved by this agent alone, or by whoever acts for the migration too; a reset is
+    /// everybody's who does.
+    public func seal(_ isSealed: Bool, for migration: MigrationIdentifier) {
         change { machine in
-            if machine.claim?.migration == migration { machine.claim?.isSealed = true }
+            if machine.claim?.migration == migration { machine.claim?.isSealed = isSealed }
         }
     }
 
@@ -103,9 +103,14 @@ extension DeviceMachine {
 extension Requester {
     /// Refuses whoever may not move the device or its data now.
     func checkMove(_ machine: DeviceMachine) throws(DeviceProblem) {
+        try checkSeal(machine)
+        if let handedOver = machine.handedOver { throw .handedOver(handedOver) }
+    }
+
+    /// Refuses whoever is not the one that has the device now, and everybody but the agent once it is sealed.
+    func checkSeal(_ machine: DeviceMachine) throws(DeviceProblem) {
         try check(machine)
         if let claim = machine.claim, claim.isSealed, !isAgent { throw .claimed(claim.migration) }
-        if let handedOver = machine.handedOver { throw .handedOver(handedOver) }
     }
 
     /// Refuses whoever is not the one that has the device now.

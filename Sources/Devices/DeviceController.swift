@@ -79,7 +79,7 @@ extension DeviceController {
         force: Bool, by requester: Requester
     ) throws(DeviceProblem) -> UInt64 {
         let generation = try change { machine throws(DeviceProblem) in
-            try requester.check(machine)
+            try requester.checkSeal(machine)
             try machine.requireIdle()
             if let session = machine.openSession, !force {
                 let isDelivered = session.direction == .saving && session.phase == .complete

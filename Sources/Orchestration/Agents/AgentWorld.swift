@@ -45,7 +45,7 @@ final class AgentWorld: Sendable {
         case .detach(let place): device(place).detach()
         case .handOver(let place):
             device(place).handOver(to: plan.destination?.url ?? "", at: .now)
-        case .seal: seal()
+        case .seal(let isSealed): seal(isSealed)
         case .release: release()
         case .stream(let place): stream(place, to: migration.destination(of: place))
         case .cut(let place): cut(place)
@@ -90,8 +90,8 @@ final class AgentWorld: Sendable {
         return .done
     }
 
-    private func seal() -> Outcome {
-        for place in plan.devices.indices { device(place).seal() }
+    private func seal(_ isSealed: Bool) -> Outcome {
+        for place in plan.devices.indices { device(place).seal(isSealed) }
         return .done
     }
 

@@ -46,8 +46,8 @@ struct LocalDevice: Sendable {
         }
     }
 
-    func seal() {
-        registry.device(id)?.seal(for: migration)
+    func seal(_ isSealed: Bool) {
+        registry.device(id)?.seal(isSealed, for: migration)
     }
 
     /// Resets the device as it was seen, or not at all.

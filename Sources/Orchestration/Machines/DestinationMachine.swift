@@ -85,7 +85,7 @@ struct DestinationMachine: Sendable {
         // From here on whatever still comes over the network comes too late.
         let isDue = goal != .none || decision != nil
         if isDue && !isSealed && !isReleased {
-            agenda.want(.seal)
+            agenda.want(.seal(true))
             return agenda.takeBegun()
         }
         switch decision {

@@ -34,6 +34,9 @@ extension SourceMachine {
             failed(step, place, to: state, refusal)
         case (.reset(let place), .refused(let refusal)):
             failed(step, place, to: .running, refusal)
+        case (.seal(let isSealed), _):
+            agenda.ended(step)
+            self.isSealed = isSealed
         case (.release, _):
             agenda.ended(step)
             isReleased = true

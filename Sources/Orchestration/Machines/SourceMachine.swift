@@ -34,6 +34,8 @@ struct SourceMachine: Sendable {
     var wasOpened = false
     /// The other agent knows how it ended.
     var isAcknowledged = false
+    /// Nobody else moves the devices.
+    var isSealed = false
     /// The devices are everybody's again.
     var isReleased = false
     /// The agent was restarted: what was stopped before may be lost.
@@ -126,6 +128,13 @@ struct SourceMachine: Sendable {
     mutating func next(at now: Duration) -> [Step] {
         self.now = now
         agenda.begin(at: now)
+        // A client that coordinates moves them itself, until it asks for the decision.
+        let isOurs =
+            plan.coordinator == .agent || isCommitAsked || abort != nil || decision != nil
+        if isOurs != isSealed && !isReleased {
+            agenda.want(.seal(isOurs))
+            return agenda.takeBegun()
+        }
         switch decision {
         case nil where abort != nil: giveUp()
         case nil where plan.coordinator == .client: decideForClient()

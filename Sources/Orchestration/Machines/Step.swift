@@ -17,8 +17,8 @@ enum Step: Hashable, Sendable {
     case handOver(Int)
     /// Let go of a device for good.
     case detach(Int)
-    /// Have the devices moved by this agent alone.
-    case seal
+    /// Have the devices moved by this agent alone, or by whoever acts for the migration too.
+    case seal(Bool)
     /// Give the devices back to everybody.
     case release
     /// Send a device's image to the other agent, from where that stands, until the image ends.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from agent import eventually
-from ends import settle
+from ends import COMPLETED, judge, settle
 from hosts import Pair
 
 pytest_plugins = ["stage"]
@@ -112,6 +112,26 @@ def test_claims(pair: Pair) -> None:
     settle(pair, "m1")
     assert "claimed_by" not in pair.a.device("a0").resource
     pair.b.device("b0").go("STOP", "RUNNING")
+
+
+def test_nobody_in_its_name(pair: Pair) -> None:
+    """The source that coordinates by itself moves its devices alone, whatever anybody says to be."""
+    pair.attach()
+    images = {"a0": {pair.a.device("a0").checksum}}
+    name = {"Migration-Id": "m1"}
+    trap = pair.b.gate.hold("/run HTTP")
+    pair.migrate()
+    device = pair.a.device("a0")
+    eventually(trap.reached.is_set, "it is committed")
+    for state in ("STOP", "RUNNING"):
+        device.put(state, headers=name).problem(409, "device-claimed")
+    target = f"{device.path}?force=true"
+    pair.a.client.ask("DELETE", target, headers=name).problem(409, "device-claimed")
+    assert device.state == "STOP_COPY"
+    trap.released.set()
+    settle(pair, "m1")
+    end = judge(pair, "m1", images)
+    assert end.kind == COMPLETED and not end.faults, end
 
 
 def test_handed_over(pair: Pair) -> None:

@@ -57,6 +57,20 @@ def test_dies_and_comes_back(
     note("second party, which dies", step, "and comes back", kind)
 
 
+def test_decision_is_sealed(pair: Pair, tmp_path: Path, images: dict[str, set[str]]) -> None:
+    """From the decision on not even the party itself moves the source's devices, over a restart too."""
+    party = SecondParty(pair, tmp_path, "--die-at=run")
+    party.process.wait(40)
+    for _ in range(2):
+        for a, _ in pair.names:
+            answer = pair.a.device(a).put("RUNNING", headers={"Migration-Id": MIGRATION})
+            answer.problem(409, "device-claimed")
+        pair.a.kill()
+        pair.a.restart()
+    party.begin()
+    check(pair, party, images, COMPLETED)
+
+
 @pytest.mark.parametrize("step", BACKWARD)
 def test_dies_while_it_takes_back(
     pair: Pair, tmp_path: Path, images: dict[str, set[str]], step: str

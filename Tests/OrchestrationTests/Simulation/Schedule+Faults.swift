@@ -106,10 +106,7 @@ extension Schedule {
             agent.isUp = false
             agent.life += 1
         }
-        if role == .destination {
-            waiting = []
-            isSealed = false
-        }
+        if role == .destination { waiting = [] }
         schedule(.restart(role), in: dice.milliseconds(10...4000))
     }
 
@@ -132,7 +129,10 @@ extension Schedule {
         log("the \(role.rawValue)'s agent starts again")
         let now = time(role)
         let journal = agent(role).journal
-        change(role) { $0.isUp = true }
+        change(role) { agent in
+            agent.isUp = true
+            agent.isSealed = true
+        }
         guard !journal.isEmpty else { return }
         let story = Story(journal)
         if story.isOpen && !agent(role).isDiskFull {

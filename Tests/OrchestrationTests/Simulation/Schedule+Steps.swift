@@ -25,8 +25,8 @@ extension Schedule {
                 there[place].reset()
             }
             return .seen(sighting(role, place))
-        case .seal:
-            isSealed = true
+        case .seal(let isSealed):
+            change(role) { $0.isSealed = isSealed }
             return .done
         case .handOver, .release, .detach, .cut: return .done
         case .stream(let place): return stream(place)
@@ -114,7 +114,7 @@ extension Schedule {
         switch call {
         case .open: open(epoch, life)
         case .enter(let id):
-            guard let place = claimed(id), !isSealed,
+            guard let place = claimed(id), !destination.isSealed,
                 [.running, .resuming].contains(there[place].state)
             else {
                 return deny(call, "device-claimed", life)

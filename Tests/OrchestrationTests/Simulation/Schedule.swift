@@ -23,8 +23,6 @@ struct Schedule {
     /// Requests that wait for the destination's machine.
     var waiting: [(request: MigrationRequest, call: Call, life: Int)] = []
     var hasTombstone = false
-    /// The destination's devices are moved by its own agent alone.
-    var isSealed = false
     /// Nobody but the agents keeps the devices alive.
     let isSoleHolder: Bool
     /// Faults may happen.
@@ -46,6 +44,8 @@ struct Schedule {
         var life = 0
         var isUp = true
         var isDiskFull = false
+        /// Its devices are moved by itself alone.
+        var isSealed = false
         var skew = Duration.zero
         /// Which start of its host this is, and in which one the migration began.
         var boot = 0

@@ -76,7 +76,7 @@ extension Migrations {
         case .source:
             var source = SourceMachine(
                 plan, features, epoch: epoch, isRestarted: true, at: world.now)
-            source.takeUp(story, isSameBoot: isSameBoot)
+            source.takeUp(story, isSameBoot: isSameBoot, losesState: losesState)
             machine = .source(source)
         case .destination:
             let guests = zip(plan.devices, zip(features, losesState)).map { pair, traits in
@@ -172,7 +172,9 @@ struct Story: Sendable {
 
 extension SourceMachine {
     /// Goes on from what the journal says: the agent was restarted.
-    mutating func takeUp(_ story: Story, isSameBoot: Bool) {
+    ///
+    /// - Parameter losesState: whether a device's state has ended with the agent, or with the host.
+    mutating func takeUp(_ story: Story, isSameBoot: Bool, losesState: [Bool]) {
         decision = story.decision
         isReleased = !story.isOpen
         wasOpened = true
@@ -182,8 +184,10 @@ extension SourceMachine {
         }
         wasStopping = story.wasStopping
         isAcknowledged = story.isAcknowledged
-        // With the host the record may have been lost, although the other agent was asked.
-        prepared = story.wasPreparing || !isSameBoot ? .unknown : .notAsked
+        // With the host the record may have been lost, although the other agent was asked; a client
+        // that asks it does not say so.
+        let mayHaveAsked = story.wasPreparing || !isSameBoot || plan.coordinator == .client
+        prepared = mayHaveAsked ? .unknown : .notAsked
         let restarted = JSONValue.failure(
             "agent-restarted", "The source's agent was restarted before it had decided.")
         let end = story.end ?? .failed
@@ -200,12 +204,9 @@ extension SourceMachine {
         default: phase = .completed
         }
         for (place, end) in zip(members.indices, story.ends) { members[place].takeUp(end) }
-        for place in members.indices {
-            // With the host the states of all devices have ended.
-            if !isSameBoot && decision != .lettingGo {
-                members[place].isLost = true
-                members[place].isSeen = true
-            }
+        for place in members.indices where losesState[place] && decision != .lettingGo {
+            members[place].isLost = true
+            members[place].isSeen = true
         }
     }
 }

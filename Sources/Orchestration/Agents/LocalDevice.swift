@@ -128,9 +128,10 @@ struct LocalDevice: Sendable {
     }
 
     private func sighting(_ snapshot: DeviceSnapshot, _ arcs: [TimedArc] = []) -> Sighting {
-        Sighting(
-            state: snapshot.state, session: snapshot.session?.id,
-            isComplete: snapshot.session?.phase == .complete,
+        let session = snapshot.session
+        return Sighting(
+            state: snapshot.state, session: session?.id, isComplete: session?.phase == .complete,
+            wasComplete: session?.direction == .saving && session?.sha256 != nil,
             arcs: arcs.map { timed in
                 ArcEntry(
                     side: side, device: id, arc: timed.arc, duration: timed.duration,

@@ -21,6 +21,8 @@ struct Member: Sendable {
     var isUnsure = false
     /// It stood in STOP_COPY, its session whole, after all images were prepared.
     var isVerified = false
+    /// Its image was read to its end: the destination may have it.
+    var wasComplete = false
     /// It was looked at since the migration was given up.
     var isSeen = false
     /// Its copy is gone: in ERROR, or reset by the agent's death.

@@ -70,8 +70,15 @@ extension SourceMachine {
         }
         guard !agenda.isChangingDevices, !agenda.isWriting else { return }
         for place in members.indices where !members[place].isSeen { agenda.want(.look(place)) }
-        if prepared == .unknown && isRestarted { return askForStatus() }
+        if prepared == .unknown && isRestarted && plan.coordinator == .agent {
+            return askForStatus()
+        }
         guard members.allSatisfy(\.isSeen) else { return }
+        // What the client has asked of the destination is its own affair; images that were not whole
+        // cannot be there.
+        if plan.coordinator == .client && prepared == .notAsked {
+            prepared = members.allSatisfy(\.wasComplete) ? .unknown : .no
+        }
         if members.contains(where: \.isLost) {
             if prepared == .unknown { return askForStatus() }
             let hasLeft = members.contains { !$0.isLost && $0.runs }
@@ -88,6 +95,7 @@ extension SourceMachine {
     /// does not wait for an answer for long, unless a copy of its own is lost.
     private mutating func askForStatus() {
         let isNeeded = members.contains(where: \.isLost)
+        if plan.coordinator == .client { return hold() }
         if agenda.failures(of: .ask(.status)) >= Self.mostTries {
             guard isNeeded else {
                 prepared = .no
@@ -118,18 +126,20 @@ extension SourceMachine {
         guard isDone, !agenda.isChangingDevices else { return }
         if members.contains(where: { $0.isLost || $0.isStuck }) {
             switch prepared {
-            case .unknown:
+            case .unknown where plan.coordinator == .agent:
                 if agenda.failures(of: .ask(.status)) >= Self.mostTries { phase = .inDoubt }
                 return agenda.want(.ask(.status))
-            case .yes, .partly:
-                phase = .holding
-                return conditions.set(
-                    "OperatorNeeded", true,
-                    "A copy is lost here, others run again, and the destination has images.")
+            case .unknown, .yes, .partly: return hold()
             case .notAsked, .no: break
             }
         }
         agenda.want(.write(Record(.aborted, ["devices": ends])))
+    }
+
+    private mutating func hold() {
+        phase = .holding
+        conditions.set(
+            "OperatorNeeded", true, "A copy is lost here, and the destination may have images.")
     }
 
     /// Has the other agent forget the images, for as long as it takes.

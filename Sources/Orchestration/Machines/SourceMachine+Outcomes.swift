@@ -95,6 +95,7 @@ extension SourceMachine {
         let before = members[place]
         members[place].state = sighting.state
         members[place].isSeen = true
+        members[place].wasComplete = sighting.wasComplete
         conditions.clear("DeviceMissing")
         if sighting.state == .error { members[place].isLost = true }
         // What has stopped, or may have, and runs was reset.

@@ -52,7 +52,9 @@ extension SourceMachine {
     private mutating func resolve(
         _ action: MigrationRequest.Resolution, _ reason: String
     ) throws(MigrationProblem) {
-        let isStuck = phase == .inDoubt || phase == .holding
+        // Whether a client that coordinates will come back, only people know.
+        let isTheClients = plan.coordinator == .client && decision == .committed
+        let isStuck = phase == .inDoubt || phase == .holding || isTheClients
         guard isStuck else { throw .mismatch(phase) }
         agenda.want(
             .write(
@@ -61,14 +63,12 @@ extension SourceMachine {
         switch (action, decision) {
         case (.takeOver, .committed?):
             takeBack("An operator has taken the devices back: \(reason)", as: .failed)
-        case (.giveUp, .committed?): agenda.want(.write(Record(.lettingGo)))
         case (.takeOver, _):
             prepared = .no
             phase = .aborting
-        case (.giveUp, _):
-            abort = nil
-            agenda.want(.write(Record(.lettingGo)))
+        case (.giveUp, _): break
         }
+        isGivenUp = action == .giveUp
     }
 
     private mutating func takeBack(_ reason: String, as end: Phase) {

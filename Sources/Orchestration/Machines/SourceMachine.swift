@@ -34,6 +34,8 @@ struct SourceMachine: Sendable {
     var wasOpened = false
     /// The other agent knows how it ended.
     var isAcknowledged = false
+    /// An operator has decided that this side's copies are not to run.
+    var isGivenUp = false
     /// Nobody else moves the devices.
     var isSealed = false
     /// The devices are everybody's again.
@@ -136,6 +138,8 @@ struct SourceMachine: Sendable {
             return agenda.takeBegun()
         }
         switch decision {
+        case nil where isGivenUp, .committed? where isGivenUp, .aborting? where isGivenUp:
+            agenda.want(.write(Record(.lettingGo)))
         case nil where abort != nil: giveUp()
         case nil where plan.coordinator == .client: decideForClient()
         case nil:

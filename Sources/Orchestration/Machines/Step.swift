@@ -109,6 +109,8 @@ struct Sighting: Hashable, Sendable {
     var session: String?
     /// The session's image is whole, and nothing of it is lost.
     var isComplete = false
+    /// It was whole at some time: somebody may have it.
+    var wasComplete = false
     /// The arcs that were run to get there.
     var arcs: [ArcEntry] = []
 }

@@ -29,6 +29,7 @@ extension Schedule {
             excuse(.destination, place)
             there[place].reset()
         case 9: ask(.source, [.cancel, .switchover][dice.below(2)])
+        case 10 where client != nil: killClient()
         case 10:
             let year = Duration.seconds(365 * 86_400)
             change(dice.oneIn(2) ? .source : .destination) { $0.skew += year }
@@ -143,7 +144,9 @@ extension Schedule {
             var machine = SourceMachine(
                 plan, here.map(\.features), epoch: plan.epoch + story.starts, isRestarted: true,
                 at: now)
-            machine.takeUp(story, isSameBoot: agent(role).isSameBoot)
+            machine.takeUp(
+                story, isSameBoot: source.isSameBoot,
+                losesState: here.map { _ in isSoleHolder || !source.isSameBoot })
             source.machine = .source(machine)
         case .destination:
             var plan = plan

@@ -32,6 +32,9 @@ extension Schedule {
 extension Machine {
     /// It needs somebody's word.
     fileprivate var isStuck: Bool {
-        phase == .inDoubt || phase == .holding || phase == .prepared
+        if case .source(let machine) = self, machine.plan.coordinator == .client {
+            return phase == .holding || phase == .committed
+        }
+        return phase == .inDoubt || phase == .holding || phase == .prepared
     }
 }

@@ -66,7 +66,8 @@ extension Schedule {
             let isGone = there.allSatisfy { $0.content == .blank && $0.state == .running }
             let isKnown = theirs == nil || theirs == .discarded
             return isBack && isGone && isKnown ? nil : "\(ends), and not everything is back"
-        case .inDoubt, .holding:
+        case .committed where client == nil || theirs != .holding: return ends
+        case .inDoubt, .holding, .committed:
             if spoiled.isEmpty && !mayHold { return "\(ends), and nobody has spoiled anything" }
             let isStill = !here.contains(where: \.runsImage) || !there.contains(where: \.runsImage)
             return isStill ? nil : "\(ends), and both run"

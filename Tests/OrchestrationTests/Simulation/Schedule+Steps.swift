@@ -85,15 +85,22 @@ extension Schedule {
         if isRough && dice.oneIn(40) { return .streamed(.cut("the connection broke")) }
         if isRough && dice.oneIn(60) { return .streamed(.void("it is not kept any more")) }
         guard device.state == .stopCopy else { return nil }
-        here[place].isComplete = true
-        there[place].received = (device.session, !(isRough && dice.oneIn(40)))
+        send(place)
         return .streamed(.complete(bytes: 1000, sha256: "right"))
+    }
+
+    /// An image arrives, now and then with a wrong bit.
+    mutating func send(_ place: Int) {
+        here[place].isComplete = true
+        here[place].wasComplete = true
+        there[place].received = (here[place].session, !(isRough && dice.oneIn(40)))
     }
 
     private func sighting(_ role: MigrationPlan.Role, _ place: Int) -> Sighting {
         let device = role == .source ? here[place] : there[place]
         return Sighting(
-            state: device.state, session: "\(device.session)", isComplete: device.isComplete)
+            state: device.state, session: "\(device.session)", isComplete: device.isComplete,
+            wasComplete: device.wasComplete)
     }
 
     private func refused(

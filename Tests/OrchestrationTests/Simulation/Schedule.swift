@@ -23,6 +23,8 @@ struct Schedule {
     /// Requests that wait for the destination's machine.
     var waiting: [(request: MigrationRequest, call: Call, life: Int)] = []
     var hasTombstone = false
+    /// Who coordinates, if that is not the source's agent.
+    var client: Coordinator?
     /// Nobody but the agents keeps the devices alive.
     let isSoleHolder: Bool
     /// Faults may happen.
@@ -86,6 +88,8 @@ struct Schedule {
         case answered(Call, Outcome, life: Int)
         case restart(MigrationPlan.Role)
         case operatorLooks(MigrationPlan.Role)
+        case clientsTurn(Int)
+        case comesLate(Int, MigrationState)
         case mishap
     }
 
@@ -112,6 +116,10 @@ struct Schedule {
         plan.options.sourceAfter = [.reset, .stop, .reset][dice.below(3)]
         plan.options.maxDowntime = .seconds(1 + dice.below(60))
         isSoleHolder = dice.oneIn(4)
+        if dice.oneIn(4) {
+            plan.coordinator = .client
+            client = Coordinator(devices: devices)
+        }
     }
 
     // MARK: The course of events
@@ -122,6 +130,7 @@ struct Schedule {
         let machine = SourceMachine(plan, here.map(\.features), at: time(.source))
         source.machine = .source(machine)
         schedule(.wake(.source), in: .zero)
+        if client != nil { schedule(.clientsTurn(0), in: .zero) }
         for _ in 0..<dice.below(8) { schedule(.mishap, in: dice.milliseconds(0...3000)) }
         for _ in 0..<dice.below(4) {
             let role: MigrationPlan.Role = dice.oneIn(2) ? .source : .destination
@@ -168,6 +177,8 @@ struct Schedule {
             }
             tell(role, step, outcome)
         case .arrives(let call, let epoch, let life): arrives(call, epoch, life)
+        case .answered(let call, let outcome, let life) where client != nil:
+            clientHears(call, outcome, life)
         case .answered(let call, let outcome, let life):
             guard source.life == life else { return }
             if case .source(let machine)? = source.machine,
@@ -177,6 +188,8 @@ struct Schedule {
             }
         case .restart(let role): restart(role)
         case .operatorLooks(let role): operate(role)
+        case .clientsTurn(let life): turn(life)
+        case .comesLate(let place, let state): comesLate(place, state)
         case .mishap: if isRough { mishap() }
         }
     }
@@ -200,16 +213,16 @@ struct Schedule {
             return schedule(.done(role, life: life, step), in: dice.milliseconds(slow))
         }
         guard case .source(let machine)? = source.machine else { return }
+        send(call, epoch: machine.epoch, life: life)
+    }
+
+    /// Sends a request to the destination. It may be lost, and come twice.
+    mutating func send(_ call: Call, epoch: UInt64, life: Int) {
+        let arrival = Event.arrives(call, epoch: epoch, life: life)
         let isLost = isRough && dice.oneIn(8)
-        if !isLost {
-            schedule(
-                .arrives(call, epoch: machine.epoch, life: life), in: dice.milliseconds(0...30))
-        }
-        if isRough && dice.oneIn(10) {
-            // The network repeats it, much later.
-            schedule(
-                .arrives(call, epoch: machine.epoch, life: life), in: dice.milliseconds(50...9000))
-        }
+        if !isLost { schedule(arrival, in: dice.milliseconds(0...30)) }
+        // The network repeats it, much later.
+        if isRough && dice.oneIn(10) { schedule(arrival, in: dice.milliseconds(50...9000)) }
         // Nobody waits for ever.
         schedule(.answered(call, .unanswered("it took too long"), life: life), in: .seconds(3))
     }

@@ -18,6 +18,8 @@ struct ModelDevice {
     var session = 0
     /// Its session's image was read to its end.
     var isComplete = false
+    /// The last session's image was, at some time.
+    var wasComplete = false
     /// What has arrived in RESUMING: the session that it is of, and whether it is right.
     var received: (session: Int, isRight: Bool)?
     /// The next changes that are asked for fail.
@@ -57,6 +59,7 @@ struct ModelDevice {
             case .opens:
                 session += 1
                 isComplete = false
+                wasComplete = false
                 received = nil
             case .ends: isComplete = false
             case .keeps, .none: break
@@ -94,6 +97,7 @@ struct ModelDevice {
     mutating func loseSession() {
         session += 1
         isComplete = false
+        wasComplete = false
         received = nil
     }
 }

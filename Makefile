@@ -57,7 +57,8 @@ test-kernel: release lab-packages $(PYTHON) | $(LOGS) ## The kernel's own VFIO, 
 test-asan: build-packages $(PYTHON) | $(LOGS) ## Unit and end-to-end tests under the address sanitizer
 	swift build --build-tests --sanitize address --scratch-path .build-asan
 	swift test --skip-build --disable-xctest --sanitize address --scratch-path .build-asan --skip LabTests
-	FERRY=.build-asan/debug/ferry FERRY_SANITIZED=1 $(PYTHON) -m pytest -q Tests/EndToEnd
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/lsan.txt:print_suppressions=0 \
+		FERRY=.build-asan/debug/ferry FERRY_SANITIZED=1 $(PYTHON) -m pytest -q Tests/EndToEnd
 
 test-tsan: build-packages $(PYTHON) | $(LOGS) ## The same under the thread sanitizer
 	swift build --build-tests --sanitize thread --scratch-path .build-tsan

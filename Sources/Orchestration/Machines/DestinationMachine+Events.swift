@@ -132,7 +132,9 @@ extension DestinationMachine {
             try check(epoch)
             switch decision {
             case .prepared?:
-                if goal != .discard { goal = .run }
+                // The first word counts: the intent may be on its way to the disk.
+                if goal == .discard || goal == .run { return }
+                goal = .run
                 self.finalState = finalState
             case .running?, .completed?, .void?: return
             default: throw decision == nil ? .mismatch(phase) : .ended(phase)

@@ -46,6 +46,11 @@ extension Schedule {
         return true
     }
 
+    private func isStuck(_ place: Int) -> Bool {
+        guard case .source(let machine)? = source.machine else { return false }
+        return machine.members[place].isStuck
+    }
+
     /// What is wrong with how it has ended; nil if it is one of the ends.
     var wrongEnd: String? {
         if hasOperator { return wrongResolution }
@@ -62,7 +67,11 @@ extension Schedule {
             let isOver = theirs == .completed && !here.contains(where: \.runsImage)
             return isThere && isOver ? nil : "\(ends), and not everything runs there"
         case .failed, .cancelled:
-            let isBack = here.indices.allSatisfy { here[$0].runsImage || spoiled.contains($0) }
+            // A device that refuses again and again is left where it stands, with its image.
+            let isBack = here.indices.allSatisfy { place in
+                here[place].runsImage || spoiled.contains(place)
+                    || isStuck(place) && here[place].isCopy
+            }
             let isGone = there.allSatisfy { $0.content == .blank && $0.state == .running }
             let isKnown = theirs == nil || theirs == .discarded
             return isBack && isGone && isKnown ? nil : "\(ends), and not everything is back"

@@ -12,6 +12,13 @@ public struct Requester: Hashable, Sendable {
     /// Anybody, without a demand.
     public static let anybody = Requester()
 
+    /// The agent itself, for a migration.
+    public static func agent(for migration: MigrationIdentifier) -> Requester {
+        var requester = Requester(migration: migration)
+        requester.isAgent = true
+        return requester
+    }
+
     /// Who asks, and what `If-Match` demands.
     public init(
         migration: MigrationIdentifier? = nil, generations: Set<UInt64>? = nil,

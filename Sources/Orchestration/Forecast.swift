@@ -1,5 +1,4 @@
 internal import Devices
-internal import JSON
 internal import MigrationModel
 internal import SystemCalls
 
@@ -11,11 +10,16 @@ public struct Forecast: Sendable {
     public var lengths: [UInt64?]
     /// How fast the way there was at the last migration, or may be at most; nil where nobody knows.
     public var bytesPerSecond: UInt64?
+    /// Every device is streamed while it runs.
+    var isPrecopied = false
 
     /// What all of them would have to move.
     public var bytes: UInt64? {
-        lengths.reduce(0) { sum, length in
-            sum.flatMap { sum in length.map { sum.addingReportingOverflow($0).partialValue } }
+        let known = lengths.compactMap { $0 }
+        guard known.count == lengths.count else { return nil }
+        return known.reduce(0) { sum, length in
+            let (total, isOver) = sum.addingReportingOverflow(length)
+            return isOver ? .max : total
         }
     }
 
@@ -38,7 +42,7 @@ public struct Forecast: Sendable {
                 "\(bytes) bytes to move; how fast is not known: nothing has gone there yet, and no max_bytes_per_second is given"
         }
         let time =
-            "\(bytes) bytes to move, which takes about \(duration.wholeMicroseconds / 1000) ms"
+            "\(bytes) bytes to move, which takes about \(duration.microseconds / 1000) ms"
         if isPrecopied {
             return
                 "\(time) while the devices run; the downtime is what they dirty in the end, and drivers tell that in PRE_COPY only"
@@ -46,11 +50,8 @@ public struct Forecast: Sendable {
         let limit = plan.options.downtimeLimit
         let fits = duration <= limit ? "within" : "beyond"
         return
-            "\(time), all of it in the stop: \(fits) the limit of \(limit.wholeMicroseconds / 1000) ms"
+            "\(time), all of it in the stop: \(fits) the limit of \(limit.microseconds / 1000) ms"
     }
-
-    /// Every device is streamed while it runs.
-    var isPrecopied = false
 
     private func time(for bytes: UInt64?) -> Duration? {
         guard let bytes, let bytesPerSecond, bytesPerSecond > 0 else { return nil }
@@ -68,13 +69,13 @@ extension Migrations {
         var forecast = Forecast(plan: plan, lengths: snapshots.map(\.stopCopyLength))
         guard plan.role == .source else { return forecast }
         let peer = try Peer(plan, epoch: plan.epoch)
-        switch peer.ask(.plan, offering: offer(of: plan, registry, codec)) {
+        switch peer.forecast(offering: offer(of: plan, registry, codec)) {
         case .answered(let record?):
             for (place, device) in zip(plan.devices.indices, record.devices) {
                 plan.devices[place].destination = device
             }
         case .denied(_, let problem):
-            throw .failed(status: nil, .failed(.plan, problem))
+            throw .failed(.refused("plan it", problem))
         case .unanswered(let reason): throw .unreachable(reason)
         default: throw .unreachable("The destination's answer is no plan.")
         }

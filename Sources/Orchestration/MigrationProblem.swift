@@ -6,8 +6,10 @@ public import SystemPackage
 public enum MigrationProblem: Error, Sendable {
     /// There is none with this id.
     case unknown(MigrationIdentifier)
-    /// There is another one with this id; if that one is nothing but being begun, nobody says as what.
-    case exists(MigrationIdentifier, as: MigrationPlan.Role? = nil)
+    /// There is another one with this id, or begun with this key.
+    case exists(MigrationIdentifier)
+    /// This agent is its source, and cannot be its destination as well.
+    case toItself(MigrationIdentifier)
     /// It has ended, or was forgotten before it came.
     case ended(Phase)
     /// It has not ended yet, or somebody still needs what it knows.
@@ -43,5 +45,5 @@ public enum MigrationProblem: Error, Sendable {
     /// The agent has as many as it takes.
     case tooMany(limit: Int)
     /// What a step of the handover failed at; a problem that says it.
-    case failed(status: Int?, JSONValue)
+    case failed(JSONValue)
 }

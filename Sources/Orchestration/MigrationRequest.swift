@@ -1,6 +1,3 @@
-public import Devices
-public import Digests
-
 /// What a client, or the other agent, wants of a migration.
 public enum MigrationRequest: Hashable, Sendable {
     /// Give it up, before it is committed.
@@ -8,7 +5,7 @@ public enum MigrationRequest: Hashable, Sendable {
     /// Stop the devices now, converged or not.
     case switchover
     /// Go on behind a barrier, by its name.
-    case pass(String)
+    case releaseBarrier(String)
     /// A client that coordinates: decide.
     case commit
     /// A client that coordinates: the destination runs.
@@ -18,7 +15,7 @@ public enum MigrationRequest: Hashable, Sendable {
     /// An operator decides; the other side is fenced.
     case resolve(Resolution, reason: String)
     /// Destination: take the images in.
-    case prepare(epoch: UInt64, [ImageDescription])
+    case prepare(epoch: UInt64, Images)
     /// Destination: run them.
     case run(epoch: UInt64, MigrationPlan.FinalState)
     /// Destination: forget them.
@@ -30,22 +27,5 @@ public enum MigrationRequest: Hashable, Sendable {
         case takeOver = "take_over"
         /// This side gives its copies up.
         case giveUp = "give_up"
-    }
-}
-
-/// An image, as the source describes it to the destination.
-public struct ImageDescription: Hashable, Sendable {
-    /// The destination's device.
-    public let device: DeviceIdentifier
-    /// The image's length.
-    public let bytes: UInt64
-    /// Its SHA-256.
-    public let sha256: SHA256Digest
-
-    /// An image for a device.
-    public init(device: DeviceIdentifier, bytes: UInt64, sha256: SHA256Digest) {
-        self.device = device
-        self.bytes = bytes
-        self.sha256 = sha256
     }
 }

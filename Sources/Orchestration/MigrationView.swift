@@ -47,12 +47,12 @@ public struct MigrationView: Sendable {
         /// How far its stream is; nil at the destination.
         public var progress: Progress?
         /// The whole image, once it was sent.
-        public var image: (bytes: UInt64, sha256: String)?
+        public var image: Image?
     }
 
     /// How far a stream is.
     public struct Progress: Sendable {
-        /// What was sent, what the destination's device has taken.
+        /// What was sent.
         public var bytes: UInt64
         /// What the destination's device has taken.
         public var acknowledgedBytes: UInt64?
@@ -83,10 +83,10 @@ public struct MigrationView: Sendable {
             plan = migration.plan
             epoch = machine.epoch
             phase = machine.phase
-            devices = zip(migration.plan.devices, machine.guests).map { pair, guest in
+            devices = zip(migration.plan.devices, machine.members).map { pair, member in
                 Device(
-                    source: pair.source, destination: guest.device, state: guest.state,
-                    image: guest.image.map { ($0.bytes, $0.sha256) })
+                    source: pair.source, destination: member.device, state: member.state,
+                    image: member.image)
             }
             assessment = nil
             verdict = nil
@@ -100,7 +100,7 @@ public struct MigrationView: Sendable {
 }
 
 extension MigrationView.Device {
-    fileprivate init(_ member: Member) {
+    fileprivate init(_ member: SourceMember) {
         self.init(
             source: member.source, destination: member.destination, state: member.state,
             restarts: member.restarts, image: member.image)
@@ -114,36 +114,5 @@ extension SourceMachine {
     /// Images are on their way while the devices run.
     fileprivate var isCopying: Bool {
         phase == .copying || phase == .waitingSwitchover
-    }
-}
-
-extension Machine {
-    var phase: Phase {
-        switch self {
-        case .source(let machine): machine.phase
-        case .destination(let machine): machine.phase
-        }
-    }
-
-    /// What clients wait to see a change of, in one number.
-    var face: Int {
-        var hasher = Hasher()
-        switch self {
-        case .source(let machine):
-            hasher.combine(machine.phase)
-            hasher.combine(machine.decision)
-            hasher.combine(machine.conditions)
-            hasher.combine(machine.barriers)
-            hasher.combine(machine.arcs.count)
-            hasher.combine(machine.members.map(\.destination))
-            hasher.combine(machine.members.map(\.restarts))
-        case .destination(let machine):
-            hasher.combine(machine.phase)
-            hasher.combine(machine.decision)
-            hasher.combine(machine.conditions)
-            hasher.combine(machine.arcs.count)
-            hasher.combine(machine.epoch)
-        }
-        return hasher.finalize()
     }
 }

@@ -17,7 +17,7 @@ extension Migrations {
     ) throws(MigrationProblem) -> (migration: Migration, isNew: Bool) {
         if let known = try known(plan, key) { return (known, false) }
         try reserve(plan)
-        defer { contents.withLock { _ = $0.beginning.remove(plan.id) } }
+        defer { contents.withLock { $0.beginning[plan.id] = nil } }
         var claimed: [DeviceController] = []
         do throws(MigrationProblem) {
             let plan = try claim(plan, &claimed)
@@ -43,31 +43,38 @@ extension Migrations {
         _ plan: MigrationPlan, _ key: String?
     ) throws(MigrationProblem) -> Migration? {
         let all = contents.withLock { $0.migrations }
-        if let key, let same = all.values.first(where: { $0.idempotencyKey == key }) { return same }
+        if let key, let same = all.values.first(where: { $0.idempotencyKey == key }) {
+            guard same.plan.request == plan.request else { throw .exists(same.id) }
+            return same
+        }
         guard let there = all[plan.id] else {
             if isBuried(plan.id) { throw .ended(.discarded) }
             return nil
         }
-        guard plan.role == .destination, there.plan.role == .destination else {
-            throw .exists(plan.id, as: there.plan.role)
-        }
+        guard plan.role == .destination else { throw .exists(plan.id) }
+        guard there.plan.role == .destination else { throw .toItself(plan.id) }
         let view = there.view
         if plan.epoch < view.epoch { throw .staleEpoch(current: view.epoch) }
         if view.phase.isEnd { throw .ended(view.phase) }
         guard there.plan.devices.map(\.source) == plan.devices.map(\.source) else {
-            throw .exists(plan.id, as: there.plan.role)
+            throw .exists(plan.id)
         }
         return there
     }
 
     private func reserve(_ plan: MigrationPlan) throws(MigrationProblem) {
         let limit = plan.role == .source ? limits.outgoing : limits.incoming
-        let running = active.count { $0.plan.role == plan.role }
         try contents.withLock { contents throws(MigrationProblem) in
             if contents.maintenance.isOn { throw .maintenance(reason: contents.maintenance.reason) }
-            if running >= limit { throw .tooMany(limit: limit) }
-            guard contents.migrations[plan.id] == nil, contents.beginning.insert(plan.id).inserted
-            else { throw .exists(plan.id) }
+            guard contents.migrations[plan.id] == nil, contents.beginning[plan.id] == nil else {
+                throw .exists(plan.id)
+            }
+            let begun = contents.migrations.values.count {
+                $0.plan.role == plan.role && !$0.hasEnded
+            }
+            let beginning = contents.beginning.values.count { $0 == plan.role }
+            if begun + beginning >= limit { throw .tooMany(limit: limit) }
+            contents.beginning[plan.id] = plan.role
         }
     }
 
@@ -108,9 +115,11 @@ extension Migrations {
             }
             devices.append(device)
         }
-        let blunt = devices.filter { !$0.snapshot.features.contains(.p2p) }
-        if plan.role == .source, devices.count > 1, !blunt.isEmpty, !plan.options.allowMissingP2P {
-            throw .p2pRequired(blunt.map(\.id))
+        let withoutP2P = devices.filter { !$0.snapshot.features.contains(.p2p) }
+        if plan.role == .source, devices.count > 1, !withoutP2P.isEmpty,
+            !plan.options.allowMissingP2P
+        {
+            throw .p2pRequired(withoutP2P.map(\.id))
         }
         return (plan, devices)
     }
@@ -185,7 +194,7 @@ extension Migrations {
                 case .destination:
                     .destination(
                         DestinationMachine(
-                            plan, devices.map(DestinationMachine.Guest.init), epoch: plan.epoch,
+                            plan, devices.map(DestinationMember.init), epoch: plan.epoch,
                             isRestarted: false, at: world.now))
                 }
             let migration = Migration(plan, machine, world, key: key, createdAt: now)
@@ -199,14 +208,5 @@ extension Migrations {
             try? directory.remove(plan.id)
             throw error
         }
-    }
-}
-
-extension DestinationMachine.Guest {
-    init(_ device: DeviceController) {
-        let snapshot = device.snapshot
-        self.init(
-            device: device.id, features: snapshot.features,
-            losesState: snapshot.losesStateOnClose)
     }
 }

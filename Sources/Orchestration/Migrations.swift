@@ -1,7 +1,5 @@
 public import Devices
-internal import JSON
 public import Logging
-internal import MigrationModel
 internal import SystemCalls
 internal import SystemPackage
 
@@ -17,8 +15,8 @@ public final class Migrations: Sendable {
 
     struct Contents: Sendable {
         var migrations: [MigrationIdentifier: Migration] = [:]
-        /// The ids of what is being begun now.
-        var beginning: Set<MigrationIdentifier> = []
+        /// What is being begun now.
+        var beginning: [MigrationIdentifier: MigrationPlan.Role] = [:]
         var maintenance = Maintenance(isOn: false, reason: nil)
     }
 
@@ -87,11 +85,6 @@ public final class Migrations: Sendable {
     /// Lets every migration stop where it is, because the agent ends.
     public func endWork() {
         for migration in contents.withLock({ Array($0.migrations.values) }) { migration.endWork() }
-    }
-
-    /// The migrations that have not ended, with their phases.
-    public var active: [MigrationView] {
-        contents.withLock { Array($0.migrations.values) }.filter { !$0.hasEnded }.map(\.view)
     }
 
     /// Forgets that a migration ever came, and refuses it when it comes.

@@ -40,7 +40,7 @@ struct ProblemTests {
     @Test("are retryable where sending the request again does no harm, never on 500")
     func retryable() {
         for slug in ProblemSlug.allCases where slug.isRetryable {
-            #expect(slug.status == 409 || slug.status == 503)
+            #expect([409, 502, 503].contains(slug.status))
         }
         #expect(!ProblemSlug.deviceFailed.isRetryable)
         #expect(Problem(.overloaded, "").fields.contains { $0.name == "Retry-After" })

@@ -4,7 +4,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-RETRYABLE = {"transition-in-progress", "device-busy", "reset-busy", "shutting-down", "overloaded"}
+RETRYABLE = {
+    "transition-in-progress", "device-busy", "reset-busy", "shutting-down", "overloaded",
+    "maintenance", "peer-unreachable",
+}
 
 
 @dataclass

@@ -9,7 +9,7 @@ struct APICodec: MigrationCodec {
         do throws(Problem) {
             return try MigrationPlan(object)
         } catch {
-            throw .failed(status: nil, error.json())
+            throw .failed(error.json())
         }
     }
 

@@ -10,7 +10,7 @@ extension MigrationView {
         let isSource = plan.role == .source
         let condition = { (condition: Conditions.Condition) -> JSONValue in
             [
-                "type": .string(condition.type), "status": .bool(condition.status),
+                "type": .string(condition.kind.rawValue), "status": .bool(condition.status),
                 "message": .string(condition.message), "since": .string("\(condition.since)"),
             ]
         }
@@ -97,9 +97,7 @@ extension MigrationView.Device {
             "source": .string("\(source)"),
             "destination": destination.map { .string("\($0)") }, "state": .string(state.name),
             "restarts": .integer(Int64(restarts)), "progress": progress?.json(estimate),
-            "image": image.map { image in
-                ["bytes": .count(image.bytes), "sha256": .string(image.sha256)]
-            },
+            "image": image?.json,
         ]
     }
 }

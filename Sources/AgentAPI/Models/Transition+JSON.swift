@@ -1,6 +1,7 @@
 internal import Devices
 internal import JSON
 internal import MigrationModel
+internal import SystemCalls
 
 extension Arc {
     var json: JSONValue {
@@ -14,13 +15,6 @@ extension TimedArc {
             "from": .string(arc.from.name), "to": .string(arc.to.name),
             "duration_us": .integer(duration.microseconds),
         ]
-    }
-}
-
-extension Duration {
-    /// In whole microseconds.
-    var microseconds: Int64 {
-        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
     }
 }
 

@@ -11,12 +11,12 @@ extension Problem {
         switch problem {
         case .unknown(let id):
             self.init(.notFound, "\(action): there is no migration '\(id)'.")
-        case .exists(let id, .source?):
+        case .toItself(let id):
             self.init(
                 .migrationExists,
                 "\(action): this agent is the source of a migration '\(id)', and a migration goes to another agent."
             )
-        case .exists(let id, _):
+        case .exists(let id):
             self.init(.migrationExists, "\(action): there is another migration '\(id)'.")
         case .ended(let phase):
             self.init(
@@ -64,7 +64,7 @@ extension Problem {
                 "'\(url)' is no agent's address: http://host:port, https://host or unix:/path.")
         case .unreachable(let reason):
             self.init(
-                .migrationMismatch, "\(action): the destination cannot be asked: \(reason)")
+                .peerUnreachable, "\(action): the destination does not answer: \(reason)")
         case .journal(let errno):
             self.init(
                 .journalFailed, "\(action): the journal failed with \(errno.text).",
@@ -74,7 +74,7 @@ extension Problem {
             self.init(.maintenance, "\(action): the agent is in maintenance\(why).")
         case .tooMany(let limit):
             self.init(.overloaded, "\(action): the agent has \(limit) such migrations already.")
-        case .failed(_, let problem):
+        case .failed(let problem):
             let slug = problem["code"]?.text.flatMap { ProblemSlug(rawValue: $0) }
             self.init(
                 slug ?? .migrationMismatch,

@@ -157,7 +157,7 @@ extension ProblemSlug {
             it twice. The device stays in STOP until it is reset, which wipes it.
             """
         case .migrationExists:
-            "There is a migration with this id that was asked for differently. Choose another id."
+            "There is a migration with this id, or this `Idempotency-Key`, that was asked for differently. Choose another one."
         case .migrationActive:
             """
             Only a migration that has ended can be deleted, once the other agent knows of it and no \
@@ -203,6 +203,11 @@ extension ProblemSlug {
             """
         case .maintenance:
             "New migrations are refused for now; those that go on come to their end. See `/v1/maintenance`."
+        case .peerUnreachable:
+            """
+            The destination's agent was asked and did not answer, or not as an agent does. Look at \
+            the address, and whether `curl ADDRESS/v1/agent` answers from this host.
+            """
         }
     }
 }

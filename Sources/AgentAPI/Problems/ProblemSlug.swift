@@ -51,6 +51,7 @@ enum ProblemSlug: String, CaseIterable, Sendable {
     case p2pRequired = "p2p-required"
     case journalFailed = "journal-failed"
     case maintenance = "maintenance"
+    case peerUnreachable = "peer-unreachable"
 
     /// The status code.
     var status: Int {
@@ -76,6 +77,7 @@ enum ProblemSlug: String, CaseIterable, Sendable {
         case .preconditionRequired: 428
         case .deviceFailed: 500
         case .notSupported: 501
+        case .peerUnreachable: 502
         case .shuttingDown, .overloaded, .maintenance: 503
         case .httpVersionNotSupported: 505
         case .journalFailed: 507
@@ -86,7 +88,7 @@ enum ProblemSlug: String, CaseIterable, Sendable {
     var isRetryable: Bool {
         switch self {
         case .transitionInProgress, .deviceBusy, .resetBusy, .shuttingDown, .overloaded,
-            .maintenance:
+            .maintenance, .peerUnreachable:
             true
         default: false
         }
@@ -146,6 +148,7 @@ enum ProblemSlug: String, CaseIterable, Sendable {
         case .p2pRequired: "The group could not be stopped safely"
         case .journalFailed: "The journal cannot be written"
         case .maintenance: "The agent is in maintenance"
+        case .peerUnreachable: "The other agent does not answer"
         }
     }
 }

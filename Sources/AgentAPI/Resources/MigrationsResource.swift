@@ -77,7 +77,7 @@ extension AgentAPI {
 
     /// `POST /v1/migrations/{id}/barriers/{name}`.
     func openBarrier(_ request: Request) throws(Problem) -> Response {
-        try ask(.pass(request.parameters[1]), of: request)
+        try ask(.releaseBarrier(request.parameters[1]), of: request)
     }
 
     /// `POST /v1/migrations/{id}/resolve`.
@@ -203,9 +203,9 @@ extension ObjectReader {
         return epoch
     }
 
-    fileprivate mutating func images() throws(Problem) -> [ImageDescription] {
+    fileprivate mutating func images() throws(Problem) -> Images {
         guard let values = try array("images") else { throw missing("images") }
-        var images: [ImageDescription] = []
+        var images = Images()
         for (value, pointer) in values {
             guard case .object(let object) = value else {
                 throw .invalid(at: pointer, "An image is an object.")
@@ -217,7 +217,8 @@ extension ObjectReader {
             guard let bytes = try image.count("bytes") else { throw image.missing("bytes") }
             guard let sha256 = try image.digest("sha256") else { throw image.missing("sha256") }
             try image.finish()
-            images.append(ImageDescription(device: device, bytes: bytes, sha256: sha256))
+            guard images.updateValue(Image(bytes: bytes, sha256: sha256), forKey: device) == nil
+            else { throw .invalid(at: pointer, "\(device) is named twice.") }
         }
         return images
     }

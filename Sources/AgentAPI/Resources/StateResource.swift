@@ -4,6 +4,7 @@ internal import HTTPServer
 internal import JSON
 internal import Logging
 internal import MigrationModel
+internal import SystemCalls
 
 extension AgentAPI {
     /// `GET /v1/devices/{id}/state`: at once, or once the generation is above one that is known.

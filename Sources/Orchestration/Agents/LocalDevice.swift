@@ -1,5 +1,4 @@
 internal import Devices
-internal import Digests
 internal import JSON
 internal import MigrationModel
 internal import SystemCalls
@@ -13,11 +12,7 @@ struct LocalDevice: Sendable {
     let side: MigrationPlan.Role
     let codec: any MigrationCodec
 
-    private var requester: Requester {
-        var requester = Requester(migration: migration)
-        requester.isAgent = true
-        return requester
-    }
+    private var requester: Requester { .agent(for: migration) }
 
     /// Where the device stands; blocks as long as its driver does.
     func look() -> Outcome {
@@ -34,7 +29,7 @@ struct LocalDevice: Sendable {
     func commit(_ image: Image) -> Outcome {
         var proof = CommitProof()
         proof.bytes = image.bytes
-        proof.sha256 = SHA256Digest(hexadecimal: image.sha256)
+        proof.sha256 = image.sha256
         return change("to STOP, with its image,") { controller throws(DeviceProblem) in
             let seen = controller.lookAtDeviceIfIdle()
             guard seen.state == .resuming else {
@@ -50,11 +45,10 @@ struct LocalDevice: Sendable {
         registry.device(id)?.seal(isSealed, for: migration)
     }
 
-    /// Resets the device as it was seen, or not at all.
+    /// Resets the device, whatever it has in it.
     func reset() -> Outcome {
         change("to reset") { controller throws(DeviceProblem) in
             var requester = requester
-            requester.generations = [controller.snapshot.generation]
             requester.isConditional = true
             return try controller.reset(by: requester)
         }
@@ -70,9 +64,12 @@ struct LocalDevice: Sendable {
 
     func detach() -> Outcome {
         with { controller in
-            // What does not go by itself stays attached, and in STOP.
-            try? registry.detach(controller, force: true, by: requester)
-            return .done
+            do throws(DeviceProblem) {
+                try registry.detach(controller, force: true, by: requester)
+                return .done
+            } catch {
+                return refusal(error, "Detaching \(id)", controller)
+            }
         }
     }
 

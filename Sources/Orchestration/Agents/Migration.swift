@@ -1,5 +1,4 @@
 public import Devices
-internal import JSON
 internal import Logging
 internal import MigrationModel
 public import SystemCalls
@@ -25,7 +24,7 @@ public final class Migration: Sendable {
         var machine: Machine
         /// Grows with everything but the numbers of bytes.
         var generation: UInt64
-        var face: Int
+        var fingerprint: Int
         var endedAt: Timestamp?
         /// Steps have ended, or something was asked, since the machine was asked last.
         var isDirty = true
@@ -59,7 +58,8 @@ public final class Migration: Sendable {
         idempotencyKey = key
         contents = Locked(
             Contents(
-                machine: machine, generation: generation, face: machine.face, endedAt: endedAt))
+                machine: machine, generation: generation, fingerprint: machine.fingerprint,
+                endedAt: endedAt))
     }
 
     /// Its devices on this side.
@@ -124,9 +124,9 @@ public final class Migration: Sendable {
         try contents.change { contents throws(Failure) in
             let before = contents.machine.phase
             defer {
-                let face = contents.machine.face
-                if face != contents.face {
-                    contents.face = face
+                let fingerprint = contents.machine.fingerprint
+                if fingerprint != contents.fingerprint {
+                    contents.fingerprint = fingerprint
                     contents.generation += 1
                 }
                 let phase = contents.machine.phase

@@ -30,8 +30,8 @@ final class Peer: Sendable {
         self.epoch = epoch
         token = destination.bearerToken
         dataEndpoint = data
-        control = HTTPClient(endpoint, bearerToken: token, connectTimeout: .seconds(5))
-        questions = HTTPClient(endpoint, bearerToken: token, connectTimeout: .seconds(5))
+        control = HTTPClient(endpoint, bearerToken: token)
+        questions = HTTPClient(endpoint, bearerToken: token)
     }
 
     /// Ends whatever is under way, for good.
@@ -46,32 +46,18 @@ final class Peer: Sendable {
     func ask(_ call: Call, offering devices: JSONValue) -> Outcome {
         let path = "/v1/migrations/\(plan.id)"
         switch call {
-        case .open, .plan:
-            return record(
-                send(
-                    "POST", "/v1/migrations\(call == .plan ? "?dry_run=true" : "")",
-                    [
-                        "id": .string("\(plan.id)"), "role": "destination", "epoch": .count(epoch),
-                        "devices": devices,
-                        "allow_sole_holder": .bool(plan.options.allowSoleHolder),
-                    ]))
+        case .open: return claim(devices, at: "/v1/migrations")
         case .enter(let device):
             return plain(send("PUT", "/v1/devices/\(device)/state", ["state": "RESUMING"]))
         case .reset(let device):
-            // Only its own session's device: whatever else it is in is not to be lost.
+            // In RESUMING a reset loses data, so the API wants a precondition: any will do.
             return plain(
                 send("POST", "/v1/devices/\(device)/reset", nil, [("If-Match", "*")]))
         case .status: return record(send("GET", path, nil, on: questions, for: .seconds(5)))
         case .prepare(let images):
-            let list = images.map { image -> JSONValue in
-                [
-                    "device": .string("\(image.device)"), "bytes": .count(image.bytes),
-                    "sha256": .string(image.sha256),
-                ]
-            }
             return record(
                 send(
-                    "POST", "\(path)/prepare", ["epoch": .count(epoch), "images": .array(list)]))
+                    "POST", "\(path)/prepare", ["epoch": .count(epoch), "images": images.json]))
         case .run:
             return record(
                 send(
@@ -85,6 +71,21 @@ final class Peer: Sendable {
             return record(
                 send("POST", "\(path)/discard", ["epoch": .count(epoch)], on: questions))
         }
+    }
+
+    /// Asks which devices it would claim, and whether it would; changes nothing.
+    func forecast(offering devices: JSONValue) -> Outcome {
+        claim(devices, at: "/v1/migrations?dry_run=true")
+    }
+
+    private func claim(_ devices: JSONValue, at path: String) -> Outcome {
+        record(
+            send(
+                "POST", path,
+                [
+                    "id": .string("\(plan.id)"), "role": "destination", "epoch": .count(epoch),
+                    "devices": devices, "allow_sole_holder": .bool(plan.options.allowSoleHolder),
+                ]))
     }
 
     // MARK: Devices
@@ -101,7 +102,7 @@ final class Peer: Sendable {
 
     /// A connection for one device's image.
     func dataClient() -> HTTPClient {
-        HTTPClient(dataEndpoint, bearerToken: token, connectTimeout: .seconds(5))
+        HTTPClient(dataEndpoint, bearerToken: token)
     }
 
     /// What every request says that acts for the migration.

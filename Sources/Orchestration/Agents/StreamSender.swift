@@ -40,7 +40,7 @@ final class StreamSender: Sendable {
         }
         let reader: SavingReader
         do throws(DeviceProblem) {
-            reader = try device.openReader(bounds, by: requester)
+            reader = try device.openReader(bounds, by: .agent(for: migration))
         } catch {
             return end(for: error)
         }
@@ -50,12 +50,6 @@ final class StreamSender: Sendable {
         }
         reader.finish(delivered: body.isWhole)
         return end(answer, body)
-    }
-
-    private var requester: Requester {
-        var requester = Requester(migration: migration)
-        requester.isAgent = true
-        return requester
     }
 
     private var path: String { "/v1/devices/\(destination)/data" }
@@ -90,14 +84,14 @@ final class StreamSender: Sendable {
         let session = device.snapshot.session
         switch answer {
         case .success(let response) where (200...299).contains(response.status):
-            guard body.isWhole, let session, let sha256 = session.sha256?.hexadecimal else {
+            guard body.isWhole, let session, let sha256 = session.sha256 else {
                 return .cut("The destination took a stream for whole that was not.")
             }
             let taken = (try? JSONValue(decoding: response.body)) ?? .null
-            if let theirs = taken["sha256"]?.text, theirs != sha256 {
+            if let theirs = taken["sha256"]?.text, theirs != sha256.hexadecimal {
                 return .void("the destination has other bytes than were sent.")
             }
-            return .complete(bytes: session.offset, sha256: sha256)
+            return .complete(Image(bytes: session.offset, sha256: sha256))
         case .success(let response):
             let problem = (try? JSONValue(decoding: response.body)) ?? .null
             let detail = problem["detail"]?.text ?? "The destination answers \(response.status)."

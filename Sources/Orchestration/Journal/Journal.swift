@@ -11,9 +11,8 @@ public import SystemPackage
 ///
 /// A record that was cut short by a crash is nothing that anybody has acted on: it is overwritten. A
 /// broken record with others behind it is damage, and nothing is guessed about it.
-public final class Journal: Sendable {
+final class Journal: Sendable {
     private let file: OwnedFileDescriptor
-    private let path: FilePath
     private let end: Locked<UInt64>
 
     /// Room for what a migration writes behind its first record, some hundred restarts included.
@@ -21,16 +20,15 @@ public final class Journal: Sendable {
     /// The longest line: a request has at most 64 KiB, and its devices are described once more.
     static let longestLine = 256 << 10
 
-    private init(_ file: consuming OwnedFileDescriptor, _ path: FilePath, end: UInt64) {
+    private init(_ file: consuming OwnedFileDescriptor, end: UInt64) {
         self.file = file
-        self.path = path
         self.end = Locked(end)
     }
 
     /// Makes a journal with its first record on disk, under its final name only then.
     ///
     /// `ENOSPC`, `EDQUOT`: there is no room, and no journal either.
-    public static func create(
+    static func create(
         _ path: FilePath, in directory: FilePath, first: Record
     ) throws(Errno) -> Journal {
         let temporary = FilePath("\(path).new")
@@ -39,7 +37,7 @@ public final class Journal: Sendable {
             let file = try OwnedFileDescriptor(creating: temporary)
             let zeros = [UInt8](repeating: 0, count: line(first).count + room)
             try file.writeAll(zeros, at: 0)
-            let journal = Journal(file, path, end: 0)
+            let journal = Journal(file, end: 0)
             try journal.append(first)
             try Files.rename(temporary, path)
             try Files.sync(directory: directory)
@@ -51,9 +49,9 @@ public final class Journal: Sendable {
     }
 
     /// Opens a journal and answers what it says, in order.
-    public static func open(_ path: FilePath) throws(JournalFault) -> (Journal, [Record]) {
+    static func open(_ path: FilePath) throws(JournalFault) -> (Journal, [Record]) {
         let (journal, bytes) = try reading(path) { () throws(Errno) in
-            let journal = Journal(try OwnedFileDescriptor(updating: path), path, end: 0)
+            let journal = Journal(try OwnedFileDescriptor(updating: path), end: 0)
             return (journal, try journal.file.readAll(upTo: longestLine + room))
         }
         let (records, end) = try parse(bytes, path)
@@ -82,7 +80,7 @@ public final class Journal: Sendable {
     ///
     /// Corresponds to pwrite(2), fdatasync(2). Blocks as long as the disk does. After an error nobody
     /// knows whether the record is there.
-    public func append(_ record: Record) throws(Errno) {
+    func append(_ record: Record) throws(Errno) {
         let line = Self.line(record)
         let start = end.withLock { $0 }
         try file.writeAll(line, at: start)

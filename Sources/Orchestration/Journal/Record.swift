@@ -1,14 +1,14 @@
-public import JSON
-public import SystemCalls
+internal import JSON
+internal import SystemCalls
 
 /// A line of a migration's journal: a decision, or the intent to do what must not be mistaken afterwards.
-public struct Record: Hashable, Sendable {
+struct Record: Hashable, Sendable {
     /// What it says.
-    public let kind: Kind
+    let kind: Kind
     /// What goes with it.
-    public let details: JSONObject
+    let details: JSONObject
     /// When it was written down, for display; nil until then.
-    public let at: Timestamp?
+    let at: Timestamp?
 
     init(_ kind: Kind, _ details: JSONObject = [:], at: Timestamp? = nil) {
         self.kind = kind
@@ -16,8 +16,13 @@ public struct Record: Hashable, Sendable {
         self.at = at
     }
 
+    /// An operator's decision.
+    static func resolved(_ action: MigrationRequest.Resolution, _ reason: String) -> Record {
+        Record(.resolved, ["action": .string(action.rawValue), "reason": .string(reason)])
+    }
+
     /// What a record says.
-    public enum Kind: String, Hashable, Sendable, CaseIterable {
+    enum Kind: String, Hashable, Sendable, CaseIterable {
         /// The first one: what was asked. From here on the devices are claimed.
         case opened
         /// The agent was started again, and coordinates with another epoch.
@@ -38,7 +43,7 @@ public struct Record: Hashable, Sendable {
         case lettingGo = "letting-go"
         /// Source: it has let go. Destination: it runs the images.
         case completed
-        /// Source: the other agent knows of the end.
+        /// Source: the other agent knows of the end. Destination: its devices are empty again.
         case acknowledged
         /// Destination: all images are in their devices, which stand still until the grant.
         case prepared

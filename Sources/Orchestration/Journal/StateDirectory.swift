@@ -1,5 +1,4 @@
 internal import Devices
-internal import JSON
 internal import SystemCalls
 public import SystemPackage
 
@@ -12,7 +11,7 @@ public final class StateDirectory: Sendable {
     private let root: FilePath
     private let lock: OwnedFileDescriptor
     /// The boot that the agent was started in: device states end with it.
-    public let bootID: String
+    let bootID = hostBootID
 
     /// How many tombstones are kept; the oldest go first.
     static let mostTombstones = 4096
@@ -22,7 +21,6 @@ public final class StateDirectory: Sendable {
     /// `EWOULDBLOCK` as ``JournalFault/inUse(_:)``: another agent has it.
     public init(_ root: FilePath) throws(JournalFault) {
         self.root = root
-        bootID = Files.text(of: "/proc/sys/kernel/random/boot_id") ?? "unknown"
         do throws(Errno) {
             try Files.makeDirectory(root)
             try Files.makeDirectory(root.appending("migrations"))

@@ -1,4 +1,3 @@
-internal import JSON
 public import SystemCalls
 
 /// A place where a migration waits.
@@ -15,7 +14,7 @@ public struct BarrierState: Hashable, Sendable {
         self.barrier = barrier
     }
 
-    mutating func release(at now: Duration) {
+    mutating func release() {
         if releasedAt == nil { releasedAt = .now }
     }
 

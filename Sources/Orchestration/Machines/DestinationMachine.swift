@@ -19,14 +19,13 @@ internal import MigrationModel
 struct DestinationMachine: Sendable {
     let plan: MigrationPlan
     var epoch: UInt64
-    var guests: [Guest]
+    var members: [DestinationMember]
     var agenda = Agenda()
     var phase = Phase.copying
     var decision: Record.Kind?
     /// What it was asked for last.
     var goal = Goal.none
     var failure: JSONValue?
-    var failureStatus: Int?
     var conditions = Conditions()
     var arcs: [ArcEntry] = []
     /// An operator has decided that the images are not to run here.
@@ -42,21 +41,6 @@ struct DestinationMachine: Sendable {
     let isRestarted: Bool
     var now: Duration
 
-    /// A device that takes an image.
-    struct Guest: Sendable {
-        let device: DeviceIdentifier
-        let features: MigrationFeatures
-        /// With the agent its image is gone as well.
-        let losesState: Bool
-        var state = MigrationState.running
-        var isSeen = false
-        /// Its image is gone.
-        var isBlank = false
-        /// It has left STOP, or is about to.
-        var isLeaving = false
-        var image: Image?
-    }
-
     /// What the source has asked for.
     enum Goal: Sendable {
         case none
@@ -66,11 +50,11 @@ struct DestinationMachine: Sendable {
     }
 
     init(
-        _ plan: MigrationPlan, _ guests: [Guest], epoch: UInt64, isRestarted: Bool,
+        _ plan: MigrationPlan, _ members: [DestinationMember], epoch: UInt64, isRestarted: Bool,
         at now: Duration
     ) {
         self.plan = plan
-        self.guests = guests
+        self.members = members
         self.epoch = epoch
         self.isRestarted = isRestarted
         self.now = now
@@ -110,12 +94,12 @@ struct DestinationMachine: Sendable {
         }
         guard goal == .prepare else { return }
         phase = .preparing
-        for place in guests.indices where guests[place].state != .stop {
-            if let image = guests[place].image { agenda.want(.commit(place, image)) }
+        for place in members.indices where members[place].state != .stop {
+            if let image = members[place].image { agenda.want(.commit(place, image)) }
         }
-        guard guests.allSatisfy({ $0.state == .stop }) else { return }
-        for place in guests.indices where !guests[place].isSeen { agenda.want(.look(place)) }
-        guard guests.allSatisfy(\.isSeen) else { return }
+        guard members.allSatisfy({ $0.state == .stop }) else { return }
+        for place in members.indices where !members[place].isSeen { agenda.want(.look(place)) }
+        guard members.allSatisfy(\.isSeen) else { return }
         agenda.want(.write(Record(.prepared, images)))
     }
 
@@ -125,9 +109,9 @@ struct DestinationMachine: Sendable {
         case .discard: agenda.want(.write(Record(.discarded)))
         case .run:
             phase = .runningDestination
-            for place in guests.indices where !guests[place].isSeen { agenda.want(.look(place)) }
-            guard guests.allSatisfy(\.isSeen) else { return }
-            let isLost = guests.contains(where: \.isBlank)
+            for place in members.indices where !members[place].isSeen { agenda.want(.look(place)) }
+            guard members.allSatisfy(\.isSeen) else { return }
+            let isLost = members.contains(where: \.isBlank)
             let finalState: JSONObject = ["final_state": .string(self.finalState.rawValue)]
             agenda.want(.write(isLost ? Record(.void) : Record(.running, finalState)))
         case .none, .prepare: phase = .prepared
@@ -139,53 +123,53 @@ struct DestinationMachine: Sendable {
         if isGivenUp { return giveBack() }
         guard phase != .holding else { return }
         phase = .runningDestination
-        for place in guests.indices where !guests[place].isSeen { agenda.want(.look(place)) }
-        guard guests.allSatisfy(\.isSeen) else { return }
-        if guests.contains(where: \.isBlank) {
+        for place in members.indices where !members[place].isSeen { agenda.want(.look(place)) }
+        guard members.allSatisfy(\.isSeen) else { return }
+        if members.contains(where: \.isBlank) {
             guard !agenda.isChangingDevices else { return }
-            let hasLeft = guests.contains(where: \.isLeaving)
+            let hasLeft = members.contains(where: \.isLeaving)
             if hasLeft || isRestarted && finalState == .running { return hold() }
             return agenda.want(.write(Record(.void)))
         }
         if finalState == .running {
-            let still = guests.indices.filter {
-                guests[$0].features.contains(.p2p) && guests[$0].state == .stop
+            let still = members.indices.filter {
+                members[$0].features.contains(.p2p) && members[$0].state == .stop
             }
             if !still.isEmpty { return still.forEach { leave($0, to: .runningP2P) } }
-            for place in guests.indices where guests[place].state != .running {
+            for place in members.indices where members[place].state != .running {
                 leave(place, to: .running)
             }
-            guard guests.allSatisfy({ $0.state == .running }) else { return }
+            guard members.allSatisfy({ $0.state == .running }) else { return }
         }
         agenda.want(.write(Record(.completed)))
     }
 
     /// An operator has said that the source is to take back: first nothing of the images runs here.
     private mutating func giveBack() {
-        for place in guests.indices where !guests[place].isBlank { agenda.want(.reset(place)) }
-        if guests.allSatisfy(\.isBlank) { agenda.want(.write(Record(.void))) }
+        for place in members.indices where !members[place].isBlank { agenda.want(.reset(place)) }
+        if members.allSatisfy(\.isBlank) { agenda.want(.write(Record(.void))) }
     }
 
     private mutating func leave(_ place: Int, to state: MigrationState) {
-        guests[place].isLeaving = true
+        members[place].isLeaving = true
         agenda.want(.enter(place, state))
     }
 
     mutating func hold() {
         phase = .holding
         conditions.set(
-            "OperatorNeeded", true,
+            .operatorNeeded, true,
             "Some images may run here and one is lost: look at the devices, then resolve.")
     }
 
     /// Empties the devices: whatever is in them is of no use.
     private mutating func empty() {
-        for place in guests.indices where !guests[place].isSeen { agenda.want(.look(place)) }
-        guard guests.allSatisfy(\.isSeen) else { return }
-        for place in guests.indices where guests[place].state != .running {
+        for place in members.indices where !members[place].isSeen { agenda.want(.look(place)) }
+        guard members.allSatisfy(\.isSeen) else { return }
+        for place in members.indices where members[place].state != .running {
             agenda.want(.reset(place))
         }
-        guard guests.allSatisfy({ $0.state == .running }) else { return }
+        guard members.allSatisfy({ $0.state == .running }) else { return }
         // Written down, so that no later start empties them again.
         if isEmptied { end(as: .discarded) } else { agenda.want(.write(Record(.acknowledged))) }
     }
@@ -196,12 +180,8 @@ struct DestinationMachine: Sendable {
     }
 
     private var images: JSONObject {
-        let images = guests.compactMap(\.image).map { image -> JSONValue in
-            [
-                "device": .string("\(image.device)"), "bytes": .count(image.bytes),
-                "sha256": .string(image.sha256),
-            ]
-        }
-        return ["images": .array(images)]
+        var images = Images()
+        for member in members { images[member.device] = member.image }
+        return ["images": images.json]
     }
 }

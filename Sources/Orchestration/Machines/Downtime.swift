@@ -1,4 +1,5 @@
 public import JSON
+internal import SystemCalls
 
 /// When the parts of a stop began, on the migration's clock.
 public struct Downtime: Hashable, Sendable {
@@ -8,7 +9,6 @@ public struct Downtime: Hashable, Sendable {
     var prepareStart: Duration?
     var decideStart: Duration?
     var committed: Duration?
-    var runStart: Duration?
     var running: Duration?
 
     /// Nothing has begun.
@@ -51,15 +51,8 @@ public struct Downtime: Hashable, Sendable {
     /// The parts and their sum, in microseconds.
     public var json: JSONObject {
         var object = JSONObject()
-        if let total { object["total_us"] = .integer(total.wholeMicroseconds) }
-        for part in parts { object["\(part.name)_us"] = .integer(part.duration.wholeMicroseconds) }
+        if let total { object["total_us"] = .integer(total.microseconds) }
+        for part in parts { object["\(part.name)_us"] = .integer(part.duration.microseconds) }
         return object
-    }
-}
-
-extension Duration {
-    /// In whole microseconds.
-    var wholeMicroseconds: Int64 {
-        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
     }
 }

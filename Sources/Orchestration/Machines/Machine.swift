@@ -1,6 +1,3 @@
-internal import JSON
-internal import MigrationModel
-
 /// Either side of a migration, as a value.
 enum Machine: Sendable {
     case source(SourceMachine)
@@ -60,22 +57,33 @@ enum Machine: Sendable {
     }
 }
 
-extension SourceMachine {
-    /// The other agent knows of the end.
-    var isOver: Bool {
-        decision == .completed || isAcknowledged
+extension Machine {
+    var phase: Phase {
+        switch self {
+        case .source(let machine): machine.phase
+        case .destination(let machine): machine.phase
+        }
     }
 
-    /// What came of a request, once that is known.
-    func answer(to request: MigrationRequest) -> Result<Void, MigrationProblem>? {
-        switch request {
-        case .commit:
-            if let commitRefusal { return .failure(.failed(status: 409, commitRefusal)) }
-            if abort != nil { return .failure(.mismatch(phase)) }
-            return decision == nil ? nil : .success(())
-        case .finish: return phase == .completed ? .success(()) : nil
-        case .void: return phase.isEnd ? .success(()) : nil
-        default: return .success(())
+    /// What clients wait to see a change of, in one number.
+    var fingerprint: Int {
+        var hasher = Hasher()
+        switch self {
+        case .source(let machine):
+            hasher.combine(machine.phase)
+            hasher.combine(machine.decision)
+            hasher.combine(machine.conditions)
+            hasher.combine(machine.barriers)
+            hasher.combine(machine.arcs.count)
+            hasher.combine(machine.members.map(\.destination))
+            hasher.combine(machine.members.map(\.restarts))
+        case .destination(let machine):
+            hasher.combine(machine.phase)
+            hasher.combine(machine.decision)
+            hasher.combine(machine.conditions)
+            hasher.combine(machine.arcs.count)
+            hasher.combine(machine.epoch)
         }
+        return hasher.finalize()
     }
 }

@@ -16,14 +16,14 @@ extension SourceMachine {
             denied(call, status, problem)
         case .unanswered(let reason):
             let failures = agenda.failed(step, at: now)
-            conditions.set(Self.peerReachable, false, reason)
+            conditions.set(.peerReachable, false, reason)
             unanswered(call, failures, reason)
         default: agenda.failed(step, at: now)
         }
     }
 
     mutating func peerAnswers() {
-        conditions.set(Self.peerReachable, true, "The destination answers.")
+        conditions.set(.peerReachable, true, "The destination answers.")
     }
 
     private mutating func answered(_ call: Call, _ record: PeerRecord?) {
@@ -44,7 +44,6 @@ extension SourceMachine {
             }
         case .reset(let device): changed(device) { $0.isEntered = false }
         case .status: learned(record)
-        case .plan: break
         case .prepare:
             guard decision == nil else { return }
             switch record?.phase {
@@ -58,7 +57,7 @@ extension SourceMachine {
             }
         case .run: granted(record)
         case .discard:
-            conditions.set(Self.discarded, true, "The destination has forgotten the images.")
+            conditions.set(.discarded, true, "The destination has forgotten the images.")
             agenda.want(.write(Record(.acknowledged)))
         }
     }
@@ -68,6 +67,7 @@ extension SourceMachine {
         switch record?.phase {
         case Phase.completed.rawValue?:
             if times.running == nil { times.running = now }
+            conditions.clear(.grantRefused)
             agenda.want(.write(Record(.lettingGo)))
         case Phase.void.rawValue?:
             prepared = .partly
@@ -91,7 +91,7 @@ extension SourceMachine {
             // Taken over by an operator, who has vouched that this side did not run.
             abort = nil
             prepared = .yes
-            conditions.set("TakenOver", true, "The destination was told to run without the grant.")
+            conditions.set(.takenOver, true, "The destination was told to run without the grant.")
             agenda.want(.write(Record(.committed)))
         // It may have taken some images in, and not be through with it.
         case Phase.preparing.rawValue?: agenda.failed(.ask(.status), at: now)
@@ -104,17 +104,17 @@ extension SourceMachine {
     private mutating func denied(_ call: Call, _ status: Int, _ problem: JSONValue) {
         let step = Step.ask(call)
         let isRetryable = problem["retryable"].map { $0 == .bool(true) } ?? (status >= 500)
-        let cause = JSONValue.failed(call, problem)
+        let cause = JSONValue.refused(call.name, problem)
         switch call {
         case .run:
             // It neither runs nor says void: nothing is known to be lost, nothing is given up.
             agenda.ended(step, restingFor: .seconds(1))
             phase = .holding
-            conditions.set("GrantRefused", true, problem["detail"]?.text ?? "status \(status)")
+            conditions.set(.grantRefused, true, problem["detail"]?.text ?? "status \(status)")
         case .discard:
             agenda.ended(step, restingFor: .seconds(5))
             if isRetryable { return }
-            conditions.set(Self.discarded, false, problem["detail"]?.text ?? "status \(status)")
+            conditions.set(.discarded, false, problem["detail"]?.text ?? "status \(status)")
         case .status:
             agenda.ended(step)
             prepared = .no
@@ -123,7 +123,7 @@ extension SourceMachine {
             agenda.ended(step)
             prepared = .no
             fail(cause)
-        case .open, .plan, .enter, .reset, .prepare:
+        case .open, .enter, .reset, .prepare:
             let failures = agenda.failed(step, at: now)
             if !isRetryable || failures >= 10 { fail(cause) }
         }
@@ -136,12 +136,14 @@ extension SourceMachine {
         case .open, .enter, .reset, .prepare:
             if failures >= 10 { fail(.failure("peer-unreachable", reason)) }
         case .discard:
-            conditions.set(Self.discarded, false, "The destination is told until it answers.")
-        case .plan, .status: break
+            conditions.set(.discarded, false, "The destination is told until it answers.")
+        case .status: break
         }
     }
 
-    private mutating func changed(_ device: DeviceIdentifier, _ change: (inout Member) -> Void) {
+    private mutating func changed(
+        _ device: DeviceIdentifier, _ change: (inout SourceMember) -> Void
+    ) {
         guard let place = members.firstIndex(where: { $0.destination == device }) else { return }
         change(&members[place])
     }
@@ -154,11 +156,11 @@ extension SourceMachine {
 
 extension JSONValue {
     /// What the other agent refused, with its own problem inside.
-    static func failed(_ call: Call, _ problem: JSONValue) -> JSONValue {
+    static func refused(_ action: String, _ problem: JSONValue) -> JSONValue {
         let detail = problem["detail"]?.text ?? "it did not say why"
         return [
             "code": problem["code"] ?? "peer-failed",
-            "detail": .string("The destination refused to \(call.name): \(detail)"),
+            "detail": .string("The destination refused to \(action): \(detail)"),
             "peer": problem,
         ]
     }
@@ -168,7 +170,6 @@ extension Call {
     /// What it asks for, in words.
     fileprivate var name: String {
         switch self {
-        case .plan: "plan it"
         case .open: "claim its devices"
         case .enter(let device): "take \(device) to RESUMING"
         case .reset(let device): "reset \(device)"

@@ -1,5 +1,4 @@
 internal import Devices
-internal import JSON
 internal import MigrationModel
 
 extension SourceMachine {
@@ -108,7 +107,7 @@ extension SourceMachine {
     }
 }
 
-extension Member {
+extension SourceMember {
     /// As far as it gets before the stop.
     fileprivate var isUnderWay: Bool {
         isEntered && !needsRestart && !isUnsure && (!precopies || state == .preCopy)

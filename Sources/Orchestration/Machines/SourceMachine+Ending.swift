@@ -9,7 +9,6 @@ extension SourceMachine {
         if abort != nil { return giveUp() }
         guard plan.coordinator == .agent, !agenda.isWriting else { return }
         if phase == .committed { phase = .runningDestination }
-        if times.runStart == nil { times.runStart = now }
         agenda.want(.ask(.run))
     }
 
@@ -44,9 +43,7 @@ extension SourceMachine {
             members.map { member in
                 [
                     "state": .string(member.state.name),
-                    "image": member.image.map { image in
-                        ["bytes": .count(image.bytes), "sha256": .string(image.sha256)]
-                    },
+                    "image": member.image?.json,
                 ]
             })
     }
@@ -84,7 +81,7 @@ extension SourceMachine {
             let hasLeft = members.contains { !$0.isLost && $0.runs }
             if prepared == .yes && !hasLeft {
                 conditions.set(
-                    "CopyLost", true, "A copy is lost here; the destination has all of them.")
+                    .copyLost, true, "A copy is lost here; the destination has all of them.")
                 return agenda.want(.write(Record(.committed)))
             }
         }
@@ -139,7 +136,7 @@ extension SourceMachine {
     private mutating func hold() {
         phase = .holding
         conditions.set(
-            "OperatorNeeded", true, "A copy is lost here, and the destination may have images.")
+            .operatorNeeded, true, "A copy is lost here, and the destination may have images.")
     }
 
     /// Has the other agent forget the images, for as long as it takes.

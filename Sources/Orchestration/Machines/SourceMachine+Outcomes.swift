@@ -1,4 +1,3 @@
-internal import Devices
 internal import JSON
 internal import MigrationModel
 
@@ -10,19 +9,20 @@ extension SourceMachine {
         case (.ask(let call), _): heard(call, outcome)
         case (.write(let record), .done):
             agenda.ended(step)
+            conditions.clear(.journalFailed)
             written(record.kind)
         case (.write(let record), .notWritten(let errno)):
             notWritten(record, "\(errno)")
         case (.sample(let place), .sampled(let sample)): sampled(place, sample)
         case (.sample, _): agenda.failed(step, at: now)
         case (.stream(let place), .streamed(let end)): streamed(place, end)
-        case (.stream(let place), .refused(let refusal)): streamed(place, .lost(refusal.text))
         case (.handOver(let place), .done):
             agenda.ended(step)
             members[place].isMarked = true
-        case (.detach(let place), _):
+        case (.detach(let place), .done):
             agenda.ended(step)
             members[place].isLetGo = true
+        case (.detach(let place), .refused(let refusal)): notDetached(place, refusal)
         case (.look(let place), .seen(let sighting)):
             agenda.ended(step)
             looked(place, sighting)
@@ -67,7 +67,7 @@ extension SourceMachine {
     private mutating func notWritten(_ record: Record, _ reason: String) {
         let failures = agenda.failed(.write(record), at: now)
         conditions.set(
-            "JournalFailed", true, "The journal did not take '\(record.kind)': \(reason)")
+            .journalFailed, true, "The journal did not take '\(record.kind)': \(reason)")
         let cause = JSONValue.failure(
             "journal-failed", "Writing '\(record.kind.rawValue)' failed: \(reason).")
         switch record.kind {
@@ -96,7 +96,7 @@ extension SourceMachine {
         members[place].state = sighting.state
         members[place].isSeen = true
         members[place].wasComplete = sighting.wasComplete
-        conditions.clear("DeviceMissing")
+        conditions.clear(.deviceMissing)
         if sighting.state == .error { members[place].isLost = true }
         // What has stopped, or may have, and runs was reset.
         let hasStopped = decision == .committed || isRestarted && wasStopping && decision == nil
@@ -124,7 +124,7 @@ extension SourceMachine {
     }
 
     /// A stream has broken at its own end: where does the device stand?
-    private mutating func lookedAfter(_ place: Int, _ before: Member, _ sighting: Sighting) {
+    private mutating func lookedAfter(_ place: Int, _ before: SourceMember, _ sighting: Sighting) {
         let name = members[place].source
         switch sighting.state {
         case .error:
@@ -143,12 +143,21 @@ extension SourceMachine {
         }
     }
 
+    /// What does not go by itself stays attached, marked and in STOP; an operator is told.
+    private mutating func notDetached(_ place: Int, _ refusal: Refusal) {
+        agenda.ended(.detach(place))
+        members[place].isLetGo = true
+        if refusal.isGone { return }
+        conditions.set(
+            .deviceFailed, true, "\(members[place].source) is still attached: \(refusal.text)")
+    }
+
     private mutating func unseen(_ place: Int, _ refusal: Refusal) {
         agenda.failed(.look(place), at: now)
         if refusal.isGone {
             // It may be attached again: nothing is decided about a device that nobody sees.
             conditions.set(
-                "DeviceMissing", true,
+                .deviceMissing, true,
                 "\(members[place].source) is not attached: attach it for the migration to go on.")
         } else if !refusal.isBusy {
             members[place].isSeen = true
@@ -168,7 +177,7 @@ extension SourceMachine {
         }
         if decision == .lettingGo || decision == .aborting {
             if failures < (refusal.isBusy ? 20 : Self.mostTries) { return }
-            conditions.set("DeviceFailed", true, "\(members[place].source): \(refusal.text)")
+            conditions.set(.deviceFailed, true, "\(members[place].source): \(refusal.text)")
             if decision == .lettingGo { members[place].isLetGo = true }
             members[place].isStuck = decision == .aborting
             return
@@ -188,13 +197,13 @@ extension SourceMachine {
         let step = Step.stream(place)
         guard abort == nil, decision == nil else { return agenda.ended(step) }
         switch end {
-        case .complete(let bytes, let sha256):
+        case .complete(let image):
             agenda.ended(step)
-            members[place].image = (bytes, sha256)
-            members[place].sentBytes = bytes
+            members[place].image = image
+            members[place].sentBytes = image.bytes
         case .cut(let reason):
             let failures = agenda.failed(step, at: now)
-            conditions.set(Self.peerReachable, false, reason)
+            conditions.set(.peerReachable, false, reason)
             if failures >= 12 { fail(.failure("peer-unreachable", reason)) }
         case .void(let reason):
             agenda.ended(step)

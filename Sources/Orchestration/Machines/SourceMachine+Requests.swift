@@ -1,5 +1,4 @@
 internal import JSON
-internal import MigrationModel
 
 extension SourceMachine {
     /// A client wants something of the migration; refused where it is too late or out of place.
@@ -18,11 +17,11 @@ extension SourceMachine {
             guard plan.coordinator == .agent else { throw .mismatch(phase) }
             if phase.isEnd { throw .ended(phase) }
             isSwitchoverAsked = true
-        case .pass(let name):
+        case .releaseBarrier(let name):
             guard let place = barriers.firstIndex(where: { $0.barrier.rawValue == name }) else {
                 throw .noSuchBarrier(name)
             }
-            barriers[place].release(at: now)
+            barriers[place].release()
         case .commit: try commit()
         case .finish:
             guard plan.coordinator == .client else { throw .mismatch(phase) }
@@ -56,10 +55,7 @@ extension SourceMachine {
         let isTheClients = plan.coordinator == .client && decision == .committed
         let isStuck = phase == .inDoubt || phase == .holding || isTheClients
         guard isStuck else { throw .mismatch(phase) }
-        agenda.want(
-            .write(
-                Record(
-                    .resolved, ["action": .string(action.rawValue), "reason": .string(reason)])))
+        agenda.want(.write(.resolved(action, reason)))
         switch (action, decision) {
         case (.takeOver, .committed?):
             takeBack("An operator has taken the devices back: \(reason)", as: .failed)
@@ -77,5 +73,23 @@ extension SourceMachine {
         abort = Abort(end: end, cause: cause)
         if end == .failed { failure = cause }
         for place in members.indices { members[place].isSeen = false }
+    }
+
+    /// The other agent knows of the end.
+    var isOver: Bool {
+        decision == .completed || isAcknowledged
+    }
+
+    /// What came of a request, once that is known.
+    func answer(to request: MigrationRequest) -> Result<Void, MigrationProblem>? {
+        switch request {
+        case .commit:
+            if let commitRefusal { return .failure(.failed(commitRefusal)) }
+            if abort != nil { return .failure(.mismatch(phase)) }
+            return decision == nil ? nil : .success(())
+        case .finish: return phase == .completed ? .success(()) : nil
+        case .void: return phase.isEnd ? .success(()) : nil
+        default: return .success(())
+        }
     }
 }

@@ -1,4 +1,3 @@
-internal import JSON
 internal import MigrationModel
 
 extension SourceMachine {
@@ -43,13 +42,13 @@ extension SourceMachine {
         guard refusal.isBusy, declined < Self.mostTries else { return fail(refusal.problem) }
         declined += 1
         conditions.set(
-            "Declined", true, "A device declined to stop \(declined) times; it is tried again.")
+            .declined, true, "A device declined to stop \(declined) times; it is tried again.")
         let hasStopped = members.contains { $0.state == .stopCopy || $0.state == .stop }
         stage = hasStopped || stage == .stop ? .backToRunning : .backToPrecopy
         notBefore = now + .milliseconds(200) * declined
     }
 
-    private mutating func goBack(until isBack: (Member) -> Bool) {
+    private mutating func goBack(until isBack: (SourceMember) -> Bool) {
         guard !agenda.isChangingDevices else { return }
         if members.allSatisfy(isBack) {
             if stage == .backToRunning {
@@ -137,11 +136,12 @@ extension SourceMachine {
         agenda.want(.write(Record(.committed)))
     }
 
-    private var images: [Image] {
-        members.compactMap { member in
-            guard let image = member.image, let device = member.destination else { return nil }
-            return Image(device: device, bytes: image.bytes, sha256: image.sha256)
+    private var images: Images {
+        var images = Images()
+        for member in members {
+            if let device = member.destination { images[device] = member.image }
         }
+        return images
     }
 
     /// A client coordinates: it has asked for the decision, or not.

@@ -1,4 +1,3 @@
-internal import Devices
 internal import JSON
 internal import MigrationModel
 
@@ -21,7 +20,7 @@ internal import MigrationModel
 struct SourceMachine: Sendable {
     let plan: MigrationPlan
     let epoch: UInt64
-    var members: [Member]
+    var members: [SourceMember]
     var agenda = Agenda()
     var phase = Phase.pending
     /// The last decision on disk.
@@ -92,8 +91,6 @@ struct SourceMachine: Sendable {
 
     /// How often it is tried to stop the devices, and to begin a stream anew.
     static let mostTries = 3
-    static let peerReachable = "PeerReachable"
-    static let discarded = "Discarded"
 
     init(_ plan: MigrationPlan, _ features: [MigrationFeatures], at now: Duration) {
         self.init(plan, features, epoch: plan.epoch, isRestarted: false, at: now)
@@ -109,7 +106,7 @@ struct SourceMachine: Sendable {
         self.now = now
         begun = now
         members = zip(plan.devices, features).map { pair, features in
-            Member(
+            SourceMember(
                 source: pair.source, features: features,
                 precopies: plan.options.mode == .preCopy && features.contains(.preCopy),
                 destination: pair.destination)
@@ -185,7 +182,7 @@ struct SourceMachine: Sendable {
 
     /// Where the copying stands, in words: nothing moves towards a peer that does not answer.
     func verdict(at now: Duration) -> String {
-        guard let reason = conditions.reason(against: Self.peerReachable) else {
+        guard let reason = conditions.reason(against: .peerReachable) else {
             return policy.assess(at: now).verdict
         }
         return "waiting: the destination does not answer, it is tried again: \(reason)"

@@ -52,8 +52,6 @@ enum Step: Hashable, Sendable {
 
 /// What a source asks of the destination's agent.
 enum Call: Hashable, Sendable {
-    /// Which devices it would claim, and whether it would.
-    case plan
     /// To claim its devices: `POST /v1/migrations`.
     case open
     /// To take a device to RESUMING.
@@ -63,21 +61,11 @@ enum Call: Hashable, Sendable {
     /// What became of the migration.
     case status
     /// To take the images.
-    case prepare([Image])
+    case prepare(Images)
     /// To run them.
     case run
     /// To forget them.
     case discard
-}
-
-/// An image, as the source describes it.
-struct Image: Hashable, Sendable {
-    /// The destination's device.
-    let device: DeviceIdentifier
-    /// Its length.
-    let bytes: UInt64
-    /// Its SHA-256, 64 hexadecimal digits.
-    let sha256: String
 }
 
 /// What came of a step.
@@ -130,7 +118,7 @@ struct Refusal: Hashable, Sendable {
 /// How a stream ended.
 enum StreamEnd: Hashable, Sendable {
     /// The whole image was sent and taken.
-    case complete(bytes: UInt64, sha256: String)
+    case complete(Image)
     /// The connection broke: it can go on where the other agent stands.
     case cut(String)
     /// It cannot go on: what was sent is of no use.

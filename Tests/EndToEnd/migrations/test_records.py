@@ -43,6 +43,8 @@ def test_same_key_same_migration(pair: Pair) -> None:
     assert first["Location"] == again["Location"] == f"/v1/migrations/{first.json['id']}"
     assert len(pair.a.client.get("/v1/migrations").ok()["items"]) == 1
     pair.a.post(request, Idempotency_Key="k2").problem(409, "device-claimed")
+    other = request | {"downtime_limit_ms": 299}
+    pair.a.post(other, Idempotency_Key="k1").problem(409, "migration-exists")
     pair.a.act(first.json["id"], "cancel").ok()
     settle(pair, first.json["id"])
     pair.a.kill()
@@ -87,7 +89,8 @@ def test_dry_run(pair: Pair) -> None:
         assert side.migration("m1") is None
         items = side.client.get("/v1/devices").ok()["items"]
         assert all("claimed_by" not in item and item["state"] == "RUNNING" for item in items)
-    pair.a.post(pair.request(destination={"url": "http://127.0.0.1:9"}), "?dry_run=true")
+    nowhere = pair.request(destination={"url": "http://127.0.0.1:9"})
+    pair.a.post(nowhere, "?dry_run=true").problem(502, "peer-unreachable")
     assert pair.a.migration("m1") is None
 
 

@@ -25,7 +25,7 @@ struct Coordinator {
 
     init(devices: Int) {
         let places = 0..<devices
-        let images = places.map { Image(device: name("b", $0), bytes: 1000, sha256: "right") }
+        let images = Images(uniqueKeysWithValues: places.map { (name("b", $0), .whole) })
         way = [.call(.open)] + places.map { .call(.enter(name("b", $0))) }
         way += places.map(Step.quiesce) + places.map(Step.stop) + places.map(Step.send)
         way += [.call(.prepare(images)), .commit, .seeDecision]

@@ -15,6 +15,13 @@ extension Schedule {
         case 5:
             there[place].refusals.append(dice.oneIn(2) ? .busy : .failed)
             mayHold = true
+        case 6 where dice.oneIn(3):
+            guard case .image = there[place].content else { return }
+            log("destination \(place) goes to ERROR")
+            excuse(.destination, place)
+            // What has run there breaks as any device may.
+            if there[place].runsImage { spoiled.insert(place) }
+            there[place].fail()
         case 6:
             log("source \(place) goes to ERROR")
             excuse(.source, place)
@@ -135,29 +142,25 @@ extension Schedule {
             agent.isSealed = true
         }
         guard !journal.isEmpty else { return }
-        let story = Story(journal)
-        if story.isOpen && !agent(role).isDiskFull {
+        let replay = JournalReplay(journal)
+        if replay.isOpen && !agent(role).isDiskFull {
             change(role) { $0.journal.append(Record(.resumed)) }
         }
         switch role {
         case .source:
             var machine = SourceMachine(
-                plan, here.map(\.features), epoch: plan.epoch + story.starts, isRestarted: true,
+                plan, here.map(\.features), epoch: plan.epoch + replay.starts, isRestarted: true,
                 at: now)
             machine.takeUp(
-                story, isSameBoot: source.isSameBoot,
+                replay, isSameBoot: source.isSameBoot,
                 losesState: here.map { _ in isSoleHolder || !source.isSameBoot })
             source.machine = .source(machine)
         case .destination:
             var plan = plan
             plan.role = .destination
             var machine = DestinationMachine(
-                plan, guests, epoch: plan.epoch, isRestarted: true, at: now)
-            machine.takeUp(story)
-            for place in machine.guests.indices where machine.guests[place].image != nil {
-                machine.guests[place].image = Image(
-                    device: name("b", place), bytes: 1000, sha256: "right")
-            }
+                plan, members, epoch: plan.epoch, isRestarted: true, at: now)
+            machine.takeUp(replay)
             destination.machine = .destination(machine)
         }
         work(role)

@@ -1,5 +1,4 @@
 import Devices
-import Digests
 import JSON
 import MigrationModel
 import SystemCalls
@@ -14,7 +13,7 @@ extension Schedule {
         case .look(let place): return .seen(sighting(role, place))
         case .enter(let place, let state): return enter(role, place, state)
         case .commit(let place, let image):
-            let isRight = image.sha256 == "right"
+            let isRight = image == .whole
             if isRight && there[place].commit(place) { return .seen(sighting(role, place)) }
             return refused(role, place, .failed)
         case .reset(let place):
@@ -86,7 +85,7 @@ extension Schedule {
         if isRough && dice.oneIn(60) { return .streamed(.void("it is not kept any more")) }
         guard device.state == .stopCopy else { return nil }
         send(place)
-        return .streamed(.complete(bytes: 1000, sha256: "right"))
+        return .streamed(.complete(.whole))
     }
 
     /// An image arrives, now and then with a wrong bit.
@@ -135,14 +134,10 @@ extension Schedule {
             }
             there[place].reset()
             answer(call, .answered(nil), life)
-        case .plan, .status:
+        case .status:
             guard let record else { return deny(call, "not-found", life) }
             answer(call, .answered(record), life)
-        case .prepare(let images):
-            let described = images.map {
-                ImageDescription(device: $0.device, bytes: $0.bytes, sha256: SHA256().digest)
-            }
-            request(.prepare(epoch: epoch, described), call, life)
+        case .prepare(let images): request(.prepare(epoch: epoch, images), call, life)
         case .run: request(.run(epoch: epoch, plan.options.finalState), call, life)
         case .discard:
             if destination.machine == nil {
@@ -167,25 +162,14 @@ extension Schedule {
         destination.firstBoot = destination.boot
         destination.machine = .destination(
             DestinationMachine(
-                plan, guests, epoch: epoch, isRestarted: false, at: time(.destination)))
+                plan, members, epoch: epoch, isRestarted: false, at: time(.destination)))
         if let record { answer(.open, .answered(record), life) }
     }
 
     private mutating func request(_ request: MigrationRequest, _ call: Call, _ life: Int) {
         guard var machine = destination.machine else { return deny(call, "not-found", life) }
         do throws(MigrationProblem) {
-            // What is right is known by the images alone here, not by what a digest says.
-            if case .destination(var guest) = machine, case .prepare(let images) = call {
-                try guest.request(request)
-                for place in guest.guests.indices where guest.decision == nil {
-                    guest.guests[place].image = images.first {
-                        $0.device == guest.guests[place].device
-                    }
-                }
-                machine = .destination(guest)
-            } else {
-                try machine.request(request)
-            }
+            try machine.request(request)
         } catch {
             return deny(call, "\(error)", life)
         }
@@ -219,13 +203,13 @@ extension Schedule {
     private var record: PeerRecord? {
         destination.machine.map { machine in
             PeerRecord(
-                phase: machine.phase.rawValue, devices: guests.map(\.device), arcs: [])
+                phase: machine.phase.rawValue, devices: members.map(\.device), arcs: [])
         }
     }
 
-    var guests: [DestinationMachine.Guest] {
+    var members: [DestinationMember] {
         there.indices.map { place in
-            DestinationMachine.Guest(
+            DestinationMember(
                 device: name("b", place), features: there[place].features,
                 losesState: isSoleHolder || !destination.isSameBoot)
         }

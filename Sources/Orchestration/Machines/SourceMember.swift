@@ -1,9 +1,8 @@
 internal import Devices
-internal import JSON
 internal import MigrationModel
 
 /// A device of a source's group.
-struct Member: Sendable {
+struct SourceMember: Sendable {
     let source: DeviceIdentifier
     let features: MigrationFeatures
     /// It is streamed while it runs.
@@ -33,7 +32,7 @@ struct Member: Sendable {
     var isLetGo = false
     var isMarked = false
     var restarts = 0
-    var image: (bytes: UInt64, sha256: String)?
+    var image: Image?
     var sample: Sample?
     var lastAcknowledged: UInt64?
     /// Since when the destination has taken nothing of what is on its way to it.

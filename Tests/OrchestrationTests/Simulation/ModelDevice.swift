@@ -1,3 +1,4 @@
+import Digests
 import MigrationModel
 
 @testable import Orchestration
@@ -28,8 +29,6 @@ struct ModelDevice {
     enum Refused {
         case busy
         case failed
-        /// It goes to ERROR.
-        case error
     }
 
     /// It does what its image makes it do: nobody else may do that.
@@ -45,11 +44,7 @@ struct ModelDevice {
 
     /// Does what a driver does; answers what it refused.
     mutating func enter(_ target: MigrationState) -> Refused? {
-        if !refusals.isEmpty {
-            let refusal = refusals.removeFirst()
-            if refusal == .error { fail() }
-            return refusal
-        }
+        if !refusals.isEmpty { return refusals.removeFirst() }
         guard let path = try? StateMachine.path(from: state, to: target, features: features) else {
             return .failed
         }
@@ -100,4 +95,9 @@ struct ModelDevice {
         wasComplete = false
         received = nil
     }
+}
+
+extension Image {
+    /// An image as it is read from any device of a schedule.
+    static let whole = Image(bytes: 1000, sha256: SHA256().digest)
 }

@@ -3,7 +3,7 @@ internal import JSON
 internal import SystemCalls
 
 /// What a journal's records say together.
-struct Story: Sendable {
+struct JournalReplay: Sendable {
     var opened: JSONObject = [:]
     var openedAt: Timestamp?
     var endedAt: Timestamp?
@@ -19,7 +19,7 @@ struct Story: Sendable {
     /// Why it was given up, and what the end is called.
     var cause: JSONValue?
     var end: Phase?
-    var images: [JSONValue] = []
+    var images: Images = [:]
     var finalState: MigrationPlan.FinalState?
     var kept: [DeviceIdentifier] = []
     /// How the source's devices have ended.
@@ -58,7 +58,7 @@ struct Story: Sendable {
             case .aborting:
                 cause = record.details["cause"]
                 end = record.details["end"]?.text.flatMap { Phase(rawValue: $0) }
-            case .prepared: images = record.details["images"]?.values ?? []
+            case .prepared: images = Images(record.details["images"])
             case .running:
                 finalState = record.details["final_state"]?.text.flatMap {
                     MigrationPlan.FinalState(rawValue: $0)

@@ -1,3 +1,14 @@
+/// How often a step is tried; between two tries lie 50 ms, doubled up to 2 s.
+enum Tries {
+    /// What repetition seldom mends: a stop, a stream that begins anew, a question whose answer can be
+    /// done without.
+    static let few = 3
+    /// What may pass by itself, in about 13 s: a peer that does not answer, a refusal that says so.
+    static let some = 12
+    /// Once it is decided, a device that declines is left where it stands after half a minute only.
+    static let many = 20
+}
+
 /// What a machine has under way, and when it may try again what went wrong.
 struct Agenda: Sendable {
     private(set) var underWay: Set<Step> = []

@@ -114,7 +114,7 @@ extension DestinationMachine {
             members[place].state = sighting.state
             members[place].isLeaving = sighting.state != .stop && sighting.state != .error
         }
-        if refusal.isBusy && failures < 20 { return }
+        if refusal.isBusy && failures < Tries.many { return }
         failure = failure ?? refusal.problem
         members[place].isBlank = true
     }

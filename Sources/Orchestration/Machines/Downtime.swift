@@ -11,17 +11,21 @@ public struct Downtime: Hashable, Sendable {
     var committed: Duration?
     var running: Duration?
 
+    /// The parts in their order, each with the moment that it ends at; the next one begins there.
+    private static var order: [(name: String, end: WritableKeyPath<Downtime, Duration?>)] {
+        [
+            ("quiesce", \.stopStart), ("stop", \.drainStart), ("drain", \.prepareStart),
+            ("prepare", \.decideStart), ("decide", \.committed), ("run", \.running),
+        ]
+    }
+
     /// Nothing has begun.
     init() {}
 
     /// The parts as they were written down; nothing if they were not.
     init(_ json: JSONObject) {
         var moment = Duration.zero
-        let marks: [(String, WritableKeyPath<Downtime, Duration?>)] = [
-            ("quiesce", \.stopStart), ("stop", \.drainStart), ("drain", \.prepareStart),
-            ("prepare", \.decideStart), ("decide", \.committed), ("run", \.running),
-        ]
-        for (name, end) in marks {
+        for (name, end) in Self.order {
             guard case .integer(let part)? = json["\(name)_us"] else { return }
             quiesceStart = .zero
             moment += .microseconds(part)
@@ -37,14 +41,12 @@ public struct Downtime: Hashable, Sendable {
 
     /// The parts by their names, as far as they are over.
     public var parts: [(name: String, duration: Duration)] {
-        let marks: [(String, Duration?)] = [
-            ("quiesce", quiesceStart), ("stop", stopStart), ("drain", drainStart),
-            ("prepare", prepareStart), ("decide", decideStart), ("run", committed),
-            ("", running),
-        ]
-        return zip(marks, marks.dropFirst()).compactMap { mark, next in
-            guard let start = mark.1, let end = next.1 else { return nil }
-            return (mark.0, end - start)
+        var start = quiesceStart
+        return Self.order.compactMap { name, end in
+            let mark = self[keyPath: end]
+            defer { start = mark }
+            guard let start, let mark else { return nil }
+            return (name, mark - start)
         }
     }
 

@@ -125,16 +125,16 @@ extension SourceMachine {
             fail(cause)
         case .open, .enter, .reset, .prepare:
             let failures = agenda.failed(step, at: now)
-            if !isRetryable || failures >= 10 { fail(cause) }
+            if !isRetryable || failures >= Tries.some { fail(cause) }
         }
     }
 
     private mutating func unanswered(_ call: Call, _ failures: Int, _ reason: String) {
         switch call {
         case .run:
-            if failures >= Self.mostTries && phase != .holding { phase = .inDoubt }
+            if failures >= Tries.few && phase != .holding { phase = .inDoubt }
         case .open, .enter, .reset, .prepare:
-            if failures >= 10 { fail(.failure("peer-unreachable", reason)) }
+            if failures >= Tries.some { fail(.failure("peer-unreachable", reason)) }
         case .discard:
             conditions.set(.discarded, false, "The destination is told until it answers.")
         case .status: break

@@ -76,11 +76,11 @@ extension SourceMachine {
         members[place].restarts += 1
         members[place].needsRestart = true
         members[place].image = nil
-        if members[place].restarts > Self.mostTries {
+        if members[place].restarts > Tries.few {
             fail(
                 .failure(
                     "stream-failed",
-                    "The stream of \(members[place].source) had to begin anew \(Self.mostTries) times; \(reason)"
+                    "The stream of \(members[place].source) had to begin anew \(Tries.few) times; \(reason)"
                 ))
         }
     }

@@ -93,7 +93,7 @@ extension SourceMachine {
     private mutating func askForStatus() {
         let isNeeded = members.contains(where: \.isLost)
         if plan.coordinator == .client { return hold() }
-        if agenda.failures(of: .ask(.status)) >= Self.mostTries {
+        if agenda.failures(of: .ask(.status)) >= Tries.few {
             guard isNeeded else {
                 prepared = .no
                 return agenda.want(.write(aborting))
@@ -124,7 +124,7 @@ extension SourceMachine {
         if members.contains(where: { $0.isLost || $0.isStuck }) {
             switch prepared {
             case .unknown where plan.coordinator == .agent:
-                if agenda.failures(of: .ask(.status)) >= Self.mostTries { phase = .inDoubt }
+                if agenda.failures(of: .ask(.status)) >= Tries.few { phase = .inDoubt }
                 return agenda.want(.ask(.status))
             case .unknown, .yes, .partly: return hold()
             case .notAsked, .no: break

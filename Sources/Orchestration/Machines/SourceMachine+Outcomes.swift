@@ -72,7 +72,7 @@ extension SourceMachine {
             "journal-failed", "Writing '\(record.kind.rawValue)' failed: \(reason).")
         switch record.kind {
         case .stopping, .preparing, .committed: fail(cause)
-        case .aborting where failures >= Self.mostTries:
+        case .aborting where failures >= Tries.few:
             // Whether it is on disk that it was committed, nobody can say: both stand still.
             phase = .holding
         default: break
@@ -176,7 +176,7 @@ extension SourceMachine {
             if sighting.state == .error { members[place].isLost = true }
         }
         if decision == .lettingGo || decision == .aborting {
-            if failures < (refusal.isBusy ? 20 : Self.mostTries) { return }
+            if failures < (refusal.isBusy ? Tries.many : Tries.few) { return }
             conditions.set(.deviceFailed, true, "\(members[place].source): \(refusal.text)")
             if decision == .lettingGo { members[place].isLetGo = true }
             members[place].isStuck = decision == .aborting
@@ -186,7 +186,7 @@ extension SourceMachine {
         if members[place].isLost { return fail(refusal.problem) }
         if phase == .quiescing && stage != .backToPrecopy && stage != .backToRunning {
             declined(refusal)
-        } else if !refusal.isBusy || failures >= 10 {
+        } else if !refusal.isBusy || failures >= Tries.some {
             fail(refusal.problem)
         }
     }
@@ -204,7 +204,7 @@ extension SourceMachine {
         case .cut(let reason):
             let failures = agenda.failed(step, at: now)
             conditions.set(.peerReachable, false, reason)
-            if failures >= 12 { fail(.failure("peer-unreachable", reason)) }
+            if failures >= Tries.some { fail(.failure("peer-unreachable", reason)) }
         case .void(let reason):
             agenda.ended(step)
             if members[place].needsRestart { return }

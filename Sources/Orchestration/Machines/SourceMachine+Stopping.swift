@@ -39,7 +39,7 @@ extension SourceMachine {
 
     /// A device did not do its part of the stop.
     mutating func declined(_ refusal: Refusal) {
-        guard refusal.isBusy, declined < Self.mostTries else { return fail(refusal.problem) }
+        guard refusal.isBusy, declined < Tries.few else { return fail(refusal.problem) }
         declined += 1
         conditions.set(
             .declined, true, "A device declined to stop \(declined) times; it is tried again.")

@@ -89,9 +89,6 @@ struct SourceMachine: Sendable {
         case backToRunning
     }
 
-    /// How often it is tried to stop the devices, and to begin a stream anew.
-    static let mostTries = 3
-
     init(_ plan: MigrationPlan, _ features: [MigrationFeatures], at now: Duration) {
         self.init(plan, features, epoch: plan.epoch, isRestarted: false, at: now)
     }

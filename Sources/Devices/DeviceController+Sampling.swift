@@ -40,14 +40,24 @@ extension DeviceController {
         }
     }
 
+    /// What STOP_COPY would deliver now, by the driver's estimate; nil where it gives none.
+    ///
+    /// Blocks as long as the driver does. Source: `VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`.
+    public func estimateStopCopyLength() -> UInt64? {
+        let length = try? device.stopCopyLength()
+        return change { machine in
+            machine.stopCopyLength = length ?? machine.stopCopyLength
+            return machine.stopCopyLength
+        }
+    }
+
     private func ask(
         _ file: any MigrationDataFile, of session: String
     ) throws(DeviceProblem) -> PrecopySample {
         let answer = Result { () throws(DeviceError) in try file.precopyInfo() }
-        let length = try? device.stopCopyLength()
+        _ = estimateStopCopyLength()
         return try change { machine throws(DeviceProblem) in
-            machine.stopCopyLength = length ?? machine.stopCopyLength
-            return try machine.sampled(answer, of: session)
+            try machine.sampled(answer, of: session)
         }
     }
 }

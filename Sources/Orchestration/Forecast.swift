@@ -65,8 +65,8 @@ extension Migrations {
     /// Blocks until the other agent answers. Refused as the migration would be.
     public func forecast(_ plan: MigrationPlan) throws(MigrationProblem) -> Forecast {
         var (plan, devices) = try inspect(plan)
-        let snapshots = devices.map(\.snapshot)
-        var forecast = Forecast(plan: plan, lengths: snapshots.map(\.stopCopyLength))
+        let lengths = devices.map { $0.estimateStopCopyLength() }
+        var forecast = Forecast(plan: plan, lengths: lengths)
         guard plan.role == .source else { return forecast }
         let peer = try Peer(plan, epoch: plan.epoch)
         switch peer.forecast(offering: offer(of: plan, registry, codec)) {
@@ -76,14 +76,14 @@ extension Migrations {
             }
         case .denied(_, let problem):
             throw .failed(.refused("plan it", problem))
-        case .unanswered(let reason): throw .unreachable(reason)
+        case .unanswered(let reason), .unreached(let reason): throw .unreachable(reason)
         default: throw .unreachable("The destination's answer is no plan.")
         }
         forecast.plan = plan
         forecast.bytesPerSecond = plan.options.maxBytesPerSecond ?? lastRate(to: plan.destination)
         forecast.isPrecopied =
             plan.options.mode == .preCopy
-            && snapshots.allSatisfy { $0.features.contains(.preCopy) }
+            && devices.allSatisfy { $0.snapshot.features.contains(.preCopy) }
         return forecast
     }
 

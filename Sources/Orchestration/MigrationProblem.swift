@@ -43,7 +43,7 @@ public enum MigrationProblem: Error, Sendable {
     /// The agent takes no new ones.
     case maintenance(reason: String?)
     /// The agent has as many as it takes.
-    case tooMany(limit: Int)
+    case tooMany(MigrationPlan.Role, limit: Int)
     /// What a step of the handover failed at; a problem that says it.
     case failed(JSONValue)
 }

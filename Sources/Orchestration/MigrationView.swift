@@ -42,9 +42,11 @@ public struct MigrationView: Sendable {
         public var destination: DeviceIdentifier?
         /// Where it was last seen, on this side.
         public var state: MigrationState
+        /// Where the destination's was, as far as its agent has said; nil at the destination.
+        public var destinationState: MigrationState?
         /// How often its stream had to begin anew.
         public var restarts = 0
-        /// How far its stream is; nil at the destination.
+        /// How far its stream is; nil where nothing is known of one.
         public var progress: Progress?
         /// The whole image, once it was sent.
         public var image: Image?
@@ -52,7 +54,7 @@ public struct MigrationView: Sendable {
 
     /// How far a stream is.
     public struct Progress: Sendable {
-        /// What was sent.
+        /// What was sent; at the destination, what was taken.
         public var bytes: UInt64
         /// What the destination's device has taken.
         public var acknowledgedBytes: UInt64?
@@ -73,10 +75,10 @@ public struct MigrationView: Sendable {
             phase = machine.phase
             devices = machine.members.map(Device.init)
             assessment = machine.isCopying ? machine.policy.assess(at: now) : nil
-            verdict = machine.isCopying ? machine.verdict(at: now) : nil
+            verdict = machine.verdict(at: now)
             conditions = machine.conditions.all
             barriers = machine.barriers
-            arcs = machine.arcs.sorted { $0.at < $1.at }
+            arcs = (machine.arcs + machine.peerArcs).sorted { $0.at < $1.at }
             downtime = machine.times
             failure = machine.failure
         case .destination(let machine):
@@ -86,7 +88,7 @@ public struct MigrationView: Sendable {
             devices = zip(migration.plan.devices, machine.members).map { pair, member in
                 Device(
                     source: pair.source, destination: member.device, state: member.state,
-                    image: member.image)
+                    progress: migration.progress(of: member), image: member.image)
             }
             assessment = nil
             verdict = nil
@@ -103,16 +105,13 @@ extension MigrationView.Device {
     fileprivate init(_ member: SourceMember) {
         self.init(
             source: member.source, destination: member.destination, state: member.state,
-            restarts: member.restarts, image: member.image)
+            destinationState: member.destinationState, restarts: member.restarts,
+            image: member.image)
+        // What was sampled before the end tells of what was left then.
+        let sample = member.image == nil ? member.sample : nil
         progress = MigrationView.Progress(
-            bytes: member.sentBytes, acknowledgedBytes: member.sample?.acknowledgedBytes,
-            info: member.sample?.info, stopCopyLength: member.sample?.stopCopyLength)
-    }
-}
-
-extension SourceMachine {
-    /// Images are on their way while the devices run.
-    fileprivate var isCopying: Bool {
-        phase == .copying || phase == .waitingSwitchover
+            bytes: member.sentBytes,
+            acknowledgedBytes: member.image?.bytes ?? sample?.acknowledgedBytes,
+            info: sample?.info, stopCopyLength: sample?.stopCopyLength)
     }
 }

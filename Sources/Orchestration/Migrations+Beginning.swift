@@ -51,7 +51,12 @@ extension Migrations {
             if isBuried(plan.id) { throw .ended(.discarded) }
             return nil
         }
-        guard plan.role == .destination else { throw .exists(plan.id) }
+        guard plan.role == .destination else {
+            guard there.plan.role == .source, there.plan.request == plan.request else {
+                throw .exists(plan.id)
+            }
+            return there
+        }
         guard there.plan.role == .destination else { throw .toItself(plan.id) }
         let view = there.view
         if plan.epoch < view.epoch { throw .staleEpoch(current: view.epoch) }
@@ -73,7 +78,7 @@ extension Migrations {
                 $0.plan.role == plan.role && !$0.hasEnded
             }
             let beginning = contents.beginning.values.count { $0 == plan.role }
-            if begun + beginning >= limit { throw .tooMany(limit: limit) }
+            if begun + beginning >= limit { throw .tooMany(plan.role, limit: limit) }
             contents.beginning[plan.id] = plan.role
         }
     }

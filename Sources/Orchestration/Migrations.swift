@@ -8,7 +8,8 @@ public final class Migrations: Sendable {
     let registry: DeviceRegistry
     let directory: StateDirectory
     let codec: any MigrationCodec
-    let limits: MigrationLimits
+    /// How much the agent takes on.
+    public let limits: MigrationLimits
     let log: Logger
     let bandwidth: SharedPace?
     let contents = Locked(Contents())
@@ -59,7 +60,12 @@ public final class Migrations: Sendable {
     /// this migration keeps from being run twice.
     public func remove(_ migration: Migration) throws(MigrationProblem) {
         guard migration.isOver else {
-            throw .active(migration.view.phase, reason: "it has not ended for both sides")
+            let phase = migration.view.phase
+            let reason =
+                phase.isEnd
+                ? "the other agent has not heard of its end, and is told until it answers; if its host is gone for good, resolve it with take_over"
+                : "it has not ended"
+            throw .active(phase, reason: reason)
         }
         for pair in migration.plan.devices where migration.plan.role == .source {
             let mark = registry.device(pair.source)?.snapshot.handedOver

@@ -28,6 +28,24 @@ struct JournalTests {
         #expect(try Journal.open(path).1.map(\.kind) == records.map(\.kind) + [.completed])
     }
 
+    @Test("has every record of those that were written at once, whole")
+    func writersAtOnce() async throws {
+        let journal = try Journal.create(path, in: folder, first: first)
+        try await withThrowingTaskGroup { group in
+            for number in 1...40 {
+                let detail = String(repeating: "x", count: number)
+                group.addTask {
+                    try journal.append(Record(.lettingGo, ["detail": .string(detail)]))
+                }
+            }
+            try await group.waitForAll()
+        }
+        let lengths = try Journal.open(path).1.dropFirst().compactMap {
+            $0.details["detail"]?.text?.count
+        }
+        #expect(lengths.sorted() == Array(1...40))
+    }
+
     @Test("keeps what was written before a record that was cut short", arguments: 1...60)
     func tornTail(_ length: Int) throws {
         let journal = try Journal.create(path, in: folder, first: first)

@@ -96,6 +96,7 @@ extension MigrationView.Device {
         [
             "source": .string("\(source)"),
             "destination": destination.map { .string("\($0)") }, "state": .string(state.name),
+            "destination_state": (destinationState?.name).map(JSONValue.string),
             "restarts": .integer(Int64(restarts)), "progress": progress?.json(estimate),
             "image": image?.json,
         ]

@@ -56,8 +56,8 @@ extension Problem {
                 .p2pRequired,
                 "\(action): \(ids.map { "\($0)" }.joined(separator: ", ")) cannot be quiesced with the rest of the group."
             )
-        case .device(_, let problem):
-            self.init(of: problem, action)
+        case .device(let id, let problem):
+            self.init(of: problem, "\(action): \(id)")
         case .invalidURL(let url):
             self = .invalid(
                 at: "/destination/url",
@@ -72,8 +72,13 @@ extension Problem {
         case .maintenance(let reason):
             let why = reason.map { ": \($0)" } ?? ""
             self.init(.maintenance, "\(action): the agent is in maintenance\(why).")
-        case .tooMany(let limit):
-            self.init(.overloaded, "\(action): the agent has \(limit) such migrations already.")
+        case .tooMany(let role, let limit):
+            let (what, option) =
+                role == .source ? ("source", "--migrations-out") : ("destination", "--migrations-in")
+            self.init(
+                .overloaded,
+                "\(action): the agent is the \(what) of \(limit) migrations already, as many as \(option) of 'ferry serve' allows."
+            )
         case .failed(let problem):
             let slug = problem["code"]?.text.flatMap { ProblemSlug(rawValue: $0) }
             self.init(

@@ -1,6 +1,7 @@
 internal import Devices
 internal import HTTPServer
 internal import JSON
+internal import Orchestration
 internal import SystemCalls
 
 extension AgentAPI {
@@ -17,6 +18,10 @@ extension AgentAPI {
                     "connections": .integer(Int64(ServerLimits.connections)),
                     "streams": .integer(Int64(Limits.streams)),
                     "waits": .integer(Int64(Limits.waits)),
+                    "migrations_in": .integer(Int64(migrations.limits.incoming)),
+                    "migrations_out": .integer(Int64(migrations.limits.outgoing)),
+                    "migration_bytes_per_second": migrations.limits.bytesPerSecond.flatMap(
+                        JSONValue.count),
                     "devices": .integer(Int64(DeviceRegistry.mostDevices)),
                     "json_body_bytes": .integer(Int64(Limits.jsonBodyBytes)),
                     "page_size": .count(Limits.pageSize.upperBound),

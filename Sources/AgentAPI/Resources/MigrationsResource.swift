@@ -68,7 +68,7 @@ extension AgentAPI {
         return Response(204)
     }
 
-    /// `POST /v1/migrations/{id}/...` without a body.
+    /// `POST /v1/migrations/{id}/...`, once its body is read.
     func ask(
         _ wanted: MigrationRequest, of request: Request
     ) throws(Problem) -> Response {
@@ -95,8 +95,9 @@ extension AgentAPI {
             throw body.missing("reason")
         }
         try body.finish()
+        let response = try ask(.resolve(action, reason: reason), of: request)
         log.warning("\(request.parameters[0]): resolved by \(action.rawValue): \(reason)")
-        return try ask(.resolve(action, reason: reason), of: request)
+        return response
     }
 
     /// `POST /v1/migrations/{id}/prepare`.

@@ -105,6 +105,13 @@ final class AgentWorld: Sendable {
         }
     }
 
+    /// How much of an image one of its devices has taken; nil where it has none on its way.
+    func bytesTaken(by id: DeviceIdentifier) -> UInt64? {
+        guard let session = registry.device(id)?.snapshot.session, session.direction == .resuming
+        else { return nil }
+        return session.offset
+    }
+
     // MARK: Streams
 
     private func stream(_ place: Int, to destination: DeviceIdentifier?) -> Outcome {

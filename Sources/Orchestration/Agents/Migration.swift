@@ -1,4 +1,5 @@
 public import Devices
+internal import JSON
 internal import Logging
 internal import MigrationModel
 public import SystemCalls
@@ -131,7 +132,9 @@ public final class Migration: Sendable {
                 }
                 let phase = contents.machine.phase
                 if phase != before {
-                    world.log.info("\(id): \(before.rawValue) -> \(phase.rawValue)")
+                    let why = phase == .aborting ? contents.machine.cause : nil
+                    let because = (why?["detail"]?.text).map { ": \($0)" } ?? ""
+                    world.log.info("\(id): \(before.rawValue) -> \(phase.rawValue)\(because)")
                 }
                 if phase.isEnd && contents.endedAt == nil { contents.endedAt = .now }
             }
@@ -147,6 +150,13 @@ public final class Migration: Sendable {
             } else {
                 nil
             }
+        }
+    }
+
+    /// How far the image of a destination's device is; nil where none is on its way.
+    func progress(of member: DestinationMember) -> MigrationView.Progress? {
+        (member.image?.bytes ?? world.bytesTaken(by: member.device)).map { bytes in
+            MigrationView.Progress(bytes: bytes)
         }
     }
 

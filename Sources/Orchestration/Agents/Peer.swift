@@ -48,11 +48,12 @@ final class Peer: Sendable {
         switch call {
         case .open: return claim(devices, at: "/v1/migrations")
         case .enter(let device):
-            return plain(send("PUT", "/v1/devices/\(device)/state", ["state": "RESUMING"]))
+            return moved(
+                device, send("PUT", "/v1/devices/\(device)/state", ["state": "RESUMING"]))
         case .reset(let device):
             // In RESUMING a reset loses data, so the API wants a precondition: any will do.
-            return plain(
-                send("POST", "/v1/devices/\(device)/reset", nil, [("If-Match", "*")]))
+            return moved(
+                device, send("POST", "/v1/devices/\(device)/reset", nil, [("If-Match", "*")]))
         case .status: return record(send("GET", path, nil, on: questions, for: .seconds(5)))
         case .prepare(let images):
             return record(
@@ -127,13 +128,15 @@ final class Peer: Sendable {
         }
     }
 
-    private func plain(
+    private func moved(
+        _ device: DeviceIdentifier,
         _ answer: Result<(status: Int, body: JSONValue), HTTPClientError>
     ) -> Outcome {
         switch answer {
-        case .success((200...299, _)): .answered(nil)
+        case .success((200...299, let report)):
+            .moved((report["arcs"]?.values ?? []).compactMap { ArcEntry($0, of: device) })
         case .success((let status, let problem)): .denied(status: status, problem)
-        case .failure(let error): .unanswered(error.reason)
+        case .failure(let error): Outcome(error)
         }
     }
 
@@ -147,8 +150,14 @@ final class Peer: Sendable {
             }
             return .answered(record)
         case .success((let status, let problem)): return .denied(status: status, problem)
-        case .failure(let error): return .unanswered(error.reason)
+        case .failure(let error): return Outcome(error)
         }
+    }
+}
+
+extension Outcome {
+    fileprivate init(_ error: HTTPClientError) {
+        self = error.kind == .connect ? .unreached(error.reason) : .unanswered(error.reason)
     }
 }
 
@@ -160,18 +169,23 @@ extension PeerRecord {
         self.devices = devices.compactMap { device in
             device["destination"]?.text.flatMap { DeviceIdentifier($0) }
         }
-        arcs = (json["arcs"]?.values ?? []).compactMap(ArcEntry.init)
+        states = devices.compactMap { device in
+            device["state"]?.text.flatMap { MigrationState(name: $0) }
+        }
+        arcs = (json["arcs"]?.values ?? []).compactMap { arc in
+            arc["device"]?.text.flatMap { DeviceIdentifier($0) }.flatMap { ArcEntry(arc, of: $0) }
+        }
     }
 }
 
 extension ArcEntry {
-    fileprivate init?(_ json: JSONValue) {
-        guard let device = json["device"]?.text.flatMap({ DeviceIdentifier($0) }),
-            let from = json["from"]?.text.flatMap({ MigrationState(name: $0) }),
+    /// An arc as the other agent tells it; one that was just run has no time of its own.
+    fileprivate init?(_ json: JSONValue, of device: DeviceIdentifier) {
+        guard let from = json["from"]?.text.flatMap({ MigrationState(name: $0) }),
             let to = json["to"]?.text.flatMap({ MigrationState(name: $0) }),
-            let duration = json["duration_us"]?.unsigned.flatMap({ Int64(exactly: $0) }),
-            let at = json["at"]?.text.flatMap({ Timestamp($0) })
+            let duration = json["duration_us"]?.unsigned.flatMap({ Int64(exactly: $0) })
         else { return nil }
+        let at = json["at"]?.text.flatMap { Timestamp($0) } ?? .now
         self.init(
             side: .destination, device: device, arc: Arc(from: from, to: to),
             duration: .microseconds(duration), at: at)

@@ -78,14 +78,15 @@ final class Journal: Sendable {
 
     /// Writes a record down. One that is forced is on disk when this returns.
     ///
-    /// Corresponds to pwrite(2), fdatasync(2). Blocks as long as the disk does. After an error nobody
-    /// knows whether the record is there.
+    /// Corresponds to pwrite(2), fdatasync(2). Blocks as long as the disk does, and while another record
+    /// is being written. After an error nobody knows whether the record is there.
     func append(_ record: Record) throws(Errno) {
         let line = Self.line(record)
-        let start = end.withLock { $0 }
-        try file.writeAll(line, at: start)
-        if record.isForced { try file.syncData() }
-        end.withLock { $0 = start + UInt64(line.count) }
+        try end.withLock { end throws(Errno) in
+            try file.writeAll(line, at: end)
+            if record.isForced { try file.syncData() }
+            end += UInt64(line.count)
+        }
     }
 
     private static func line(_ record: Record) -> [UInt8] {

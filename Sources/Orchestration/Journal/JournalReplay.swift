@@ -63,7 +63,9 @@ struct JournalReplay: Sendable {
                 finalState = record.details["final_state"]?.text.flatMap {
                     MigrationPlan.FinalState(rawValue: $0)
                 }
-            case .aborted: ends = record.details["devices"]?.values ?? []
+            case .aborted:
+                ends = record.details["devices"]?.values ?? []
+                downtime = record.details
             case .completed:
                 ends = record.details["devices"]?.values ?? []
                 downtime = record.details

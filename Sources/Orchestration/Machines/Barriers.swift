@@ -10,6 +10,9 @@ public struct BarrierState: Hashable, Sendable {
     public private(set) var releasedAt: Timestamp?
     private(set) var deadline: Duration?
 
+    /// Somebody waits here.
+    var isHolding: Bool { reachedAt != nil && releasedAt == nil }
+
     init(_ barrier: MigrationPlan.Barrier) {
         self.barrier = barrier
     }

@@ -89,6 +89,9 @@ extension DestinationMachine {
             let isAnswered = phase == .completed || phase == .void || phase == .holding
             return isAnswered ? .success(()) : nil
         case .discard: return decision == .discarded ? .success(()) : nil
+        case .resolve:
+            let isPending = [.copying, .prepared, .holding].contains(phase)
+            return isPending ? nil : .success(())
         default: return .success(())
         }
     }

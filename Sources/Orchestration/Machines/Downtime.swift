@@ -10,12 +10,14 @@ public struct Downtime: Hashable, Sendable {
     var decideStart: Duration?
     var committed: Duration?
     var running: Duration?
+    var rolledBack: Duration?
 
     /// The parts in their order, each with the moment that it ends at; the next one begins there.
     private static var order: [(name: String, end: WritableKeyPath<Downtime, Duration?>)] {
         [
             ("quiesce", \.stopStart), ("stop", \.drainStart), ("drain", \.prepareStart),
             ("prepare", \.decideStart), ("decide", \.committed), ("run", \.running),
+            ("roll_back", \.rolledBack),
         ]
     }
 
@@ -26,26 +28,26 @@ public struct Downtime: Hashable, Sendable {
     init(_ json: JSONObject) {
         var moment = Duration.zero
         for (name, end) in Self.order {
-            guard case .integer(let part)? = json["\(name)_us"] else { return }
+            guard case .integer(let part)? = json["\(name)_us"] else { continue }
             quiesceStart = .zero
             moment += .microseconds(part)
             self[keyPath: end] = moment
         }
     }
 
-    /// From the first device's leaving of PRE_COPY to the destination's word that all run; nil until then.
+    /// From the first device's leaving of PRE_COPY to the destination's word that all run, or until all run
+    /// again here; nil until then.
     public var total: Duration? {
-        guard let quiesceStart, let running else { return nil }
-        return running - quiesceStart
+        guard let quiesceStart, let end = running ?? rolledBack else { return nil }
+        return end - quiesceStart
     }
 
     /// The parts by their names, as far as they are over.
     public var parts: [(name: String, duration: Duration)] {
-        var start = quiesceStart
+        guard var start = quiesceStart else { return [] }
         return Self.order.compactMap { name, end in
-            let mark = self[keyPath: end]
+            guard let mark = self[keyPath: end] else { return nil }
             defer { start = mark }
-            guard let start, let mark else { return nil }
             return (name, mark - start)
         }
     }

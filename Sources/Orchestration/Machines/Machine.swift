@@ -1,3 +1,4 @@
+internal import JSON
 /// Either side of a migration, as a value.
 enum Machine: Sendable {
     case source(SourceMachine)
@@ -65,6 +66,14 @@ extension Machine {
         }
     }
 
+    /// Why it is given up; nil unless it is.
+    var cause: JSONValue? {
+        switch self {
+        case .source(let machine): machine.abort?.cause
+        case .destination(let machine): machine.failure
+        }
+    }
+
     /// What clients wait to see a change of, in one number.
     var fingerprint: Int {
         var hasher = Hasher()
@@ -74,7 +83,7 @@ extension Machine {
             hasher.combine(machine.decision)
             hasher.combine(machine.conditions)
             hasher.combine(machine.barriers)
-            hasher.combine(machine.arcs.count)
+            hasher.combine(machine.arcs.count + machine.peerArcs.count)
             hasher.combine(machine.members.map(\.destination))
             hasher.combine(machine.members.map(\.restarts))
         case .destination(let machine):

@@ -14,7 +14,13 @@ extension SourceMachine {
         case .denied(let status, let problem):
             peerAnswers()
             denied(call, status, problem)
-        case .unanswered(let reason):
+        case .moved(let arcs):
+            agenda.ended(step)
+            peerAnswers()
+            self.arcs += arcs
+            answered(call, nil)
+        case .unanswered(let reason), .unreached(let reason):
+            if case .unanswered = outcome, call == .open { wasOpened = true }
             let failures = agenda.failed(step, at: now)
             conditions.set(.peerReachable, false, reason)
             unanswered(call, failures, reason)
@@ -27,9 +33,10 @@ extension SourceMachine {
     }
 
     private mutating func answered(_ call: Call, _ record: PeerRecord?) {
-        if let record { noteArcs(record) }
+        if let record { note(record) }
         switch call {
         case .open:
+            wasOpened = true
             guard phase == .preflight, let record else { return }
             for (place, device) in zip(members.indices, record.devices) {
                 members[place].destination = device
@@ -124,6 +131,8 @@ extension SourceMachine {
             prepared = .no
             fail(cause)
         case .open, .enter, .reset, .prepare:
+            // What a proxy says of an agent leaves it open whether that has heard of it.
+            if call == .open && problem["code"] == nil && status > 501 { wasOpened = true }
             let failures = agenda.failed(step, at: now)
             if !isRetryable || failures >= Tries.some { fail(cause) }
         }
@@ -148,9 +157,11 @@ extension SourceMachine {
         change(&members[place])
     }
 
-    private mutating func noteArcs(_ record: PeerRecord) {
-        arcs.removeAll { $0.side == .destination }
-        arcs += record.arcs
+    private mutating func note(_ record: PeerRecord) {
+        peerArcs = record.arcs
+        for (place, state) in zip(members.indices, record.states) {
+            members[place].destinationState = state
+        }
     }
 }
 

@@ -43,6 +43,7 @@ extension SourceMachine {
             members.map { member in
                 [
                     "state": .string(member.state.name),
+                    "destination_state": (member.destinationState?.name).map(JSONValue.string),
                     "image": member.image?.json,
                 ]
             })
@@ -130,7 +131,10 @@ extension SourceMachine {
             case .notAsked, .no: break
             }
         }
-        agenda.want(.write(Record(.aborted, ["devices": ends])))
+        if times.quiesceStart != nil && times.rolledBack == nil { times.rolledBack = now }
+        var details = times.json
+        details["devices"] = ends
+        agenda.want(.write(Record(.aborted, details)))
     }
 
     private mutating func hold() {
@@ -142,7 +146,8 @@ extension SourceMachine {
     /// Has the other agent forget the images, for as long as it takes.
     mutating func tellDiscarded() {
         end(as: abort?.end ?? .failed)
-        guard wasOpened, !isAcknowledged, plan.coordinator == .agent else {
+        let isHeardOf = wasOpened || agenda.underWay.contains(.ask(.open))
+        guard isHeardOf, !isAcknowledged, plan.coordinator == .agent else {
             isAcknowledged = true
             return
         }

@@ -60,6 +60,7 @@ extension SourceMachine {
         case .lettingGo:
             for place in members.indices { members[place].isSeen = false }
         case .acknowledged: isAcknowledged = true
+        case .resolved where decision == .aborted: agenda.want(.write(Record(.acknowledged)))
         default: break
         }
     }

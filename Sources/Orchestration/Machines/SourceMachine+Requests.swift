@@ -13,6 +13,7 @@ extension SourceMachine {
                 throw .committed(phase)
             }
             fail(.failure("cancelled", "A client has cancelled the migration."), as: .cancelled)
+            phase = .aborting
         case .switchover:
             guard plan.coordinator == .agent else { throw .mismatch(phase) }
             if phase.isEnd { throw .ended(phase) }
@@ -21,6 +22,7 @@ extension SourceMachine {
             guard let place = barriers.firstIndex(where: { $0.barrier.rawValue == name }) else {
                 throw .noSuchBarrier(name)
             }
+            if phase.isEnd { throw .ended(phase) }
             barriers[place].release()
         case .commit: try commit()
         case .finish:
@@ -52,6 +54,10 @@ extension SourceMachine {
         _ action: MigrationRequest.Resolution, _ reason: String
     ) throws(MigrationProblem) {
         // Whether a client that coordinates will come back, only people know.
+        if decision == .aborted, !isAcknowledged, action == .takeOver {
+            // It has: the destination, which is fenced, needs not be told any more.
+            return agenda.want(.write(.resolved(action, reason)))
+        }
         let isTheClients = plan.coordinator == .client && decision == .committed
         let isStuck = phase == .inDoubt || phase == .holding || isTheClients
         guard isStuck else { throw .mismatch(phase) }
@@ -72,6 +78,7 @@ extension SourceMachine {
         let cause = JSONValue.failure("taken-back", reason)
         abort = Abort(end: end, cause: cause)
         if end == .failed { failure = cause }
+        phase = .aborting
         for place in members.indices { members[place].isSeen = false }
     }
 
@@ -89,6 +96,9 @@ extension SourceMachine {
             return decision == nil ? nil : .success(())
         case .finish: return phase == .completed ? .success(()) : nil
         case .void: return phase.isEnd ? .success(()) : nil
+        case .resolve:
+            let isPending = phase == .inDoubt || phase == .holding || phase.isEnd && !isAcknowledged
+            return isPending && decision != .completed ? nil : .success(())
         default: return .success(())
         }
     }

@@ -91,6 +91,7 @@ extension SourceMachine {
 
     /// The rest of the images is on its way.
     mutating func drain() {
+        sampleLongStop()
         for place in members.indices {
             if members[place].needsRestart {
                 beginAnew(place)
@@ -106,6 +107,14 @@ extension SourceMachine {
         phase = .preparing
         times.prepareStart = now
         prepare()
+    }
+
+    /// Nothing but the last bytes has to be done in a stop; who waits for a long one wants to see them move.
+    private mutating func sampleLongStop() {
+        guard let start = times.drainStart else { return }
+        let due = start + .milliseconds(300)
+        if now < due { return agenda.wakeUp(at: due) }
+        for place in members.indices where members[place].hasStream { agenda.want(.sample(place)) }
     }
 
     /// STOP_COPY to STOP and back opens a new session with the whole image, without running in between.

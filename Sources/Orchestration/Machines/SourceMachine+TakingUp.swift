@@ -47,6 +47,7 @@ extension SourceMember {
     /// It has ended like this.
     fileprivate mutating func takeUp(_ end: JSONValue) {
         state = end["state"]?.text.flatMap { MigrationState(name: $0) } ?? state
+        destinationState = end["destination_state"]?.text.flatMap { MigrationState(name: $0) }
         image = Image(end["image"])
         sentBytes = image?.bytes ?? 0
     }

@@ -57,6 +57,8 @@ struct SourceMachine: Sendable {
     var conditions = Conditions()
     var times = Downtime()
     var arcs: [ArcEntry] = []
+    /// The arcs that the destination's record tells of.
+    var peerArcs: [ArcEntry] = []
     var failure: JSONValue?
     let begun: Duration
     var now: Duration
@@ -154,7 +156,6 @@ struct SourceMachine: Sendable {
         switch phase {
         case .pending, .preflight:
             phase = .preflight
-            wasOpened = true
             agenda.want(.ask(.open))
         case .copying, .waitingSwitchover: copy()
         case .quiescing: quiesce()
@@ -177,14 +178,6 @@ struct SourceMachine: Sendable {
         for place in members.indices { members[place].isSeen = false }
     }
 
-    /// Where the copying stands, in words: nothing moves towards a peer that does not answer.
-    func verdict(at now: Duration) -> String {
-        guard let reason = conditions.reason(against: .peerReachable) else {
-            return policy.assess(at: now).verdict
-        }
-        return "waiting: the destination does not answer, it is tried again: \(reason)"
-    }
-
     // No deadline leads to anything that cannot be taken back.
     private mutating func checkDeadlines() {
         let options = plan.options
@@ -203,7 +196,7 @@ struct SourceMachine: Sendable {
             guard now >= limit else { return agenda.wakeUp(at: limit) }
             switch options.onTimeout {
             case .cancel:
-                fail(.failure("timed-out", "\(longest) have passed; \(verdict(at: now))"))
+                fail(.failure("timed-out", "\(longest) have passed; \(verdict(at: now) ?? phase.rawValue)"))
             case .switchover: isSwitchoverAsked = true
             case .hold: isHeld = true
             }

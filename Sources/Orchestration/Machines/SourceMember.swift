@@ -10,6 +10,8 @@ struct SourceMember: Sendable {
     /// The destination's device, once that is known.
     var destination: DeviceIdentifier?
     var state = MigrationState.running
+    /// Where the destination's device stands, as its agent has said last.
+    var destinationState: MigrationState?
     /// The session that its stream is of.
     var session: String?
     /// The destination's device is in RESUMING, and has nothing but what this session sent.

@@ -84,6 +84,10 @@ enum Outcome: Sendable {
     case denied(status: Int, JSONValue)
     /// Nobody knows whether the other agent did it.
     case unanswered(String)
+    /// It surely never came to the other agent.
+    case unreached(String)
+    /// A device of the other agent has run these arcs.
+    case moved([ArcEntry])
     /// It is done.
     case done
     /// The journal did not take it.
@@ -144,5 +148,7 @@ struct PeerRecord: Hashable, Sendable {
     var phase: String
     /// The destination's devices, in the order of the source's.
     var devices: [DeviceIdentifier]
+    /// Where they stand.
+    var states: [MigrationState] = []
     var arcs: [ArcEntry]
 }

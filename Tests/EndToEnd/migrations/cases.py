@@ -68,7 +68,7 @@ class Case:
     @property
     def ends(self) -> set[str]:
         """What it may end as."""
-        if self.fault == "none" or self.fault == "stray" or self.fault == "repeat":
+        if self.fault in ("none", "stray"):
             return {COMPLETED}
         if self.phase in DECIDED:
             # What was prepared is gone before it ran: the source, which has it still, takes back.
@@ -103,7 +103,7 @@ def play(case: Case, folder: Path) -> End:
     party: SecondParty | None = None
     try:
         pair.attach(a=plan_for(case.phase))
-        images = {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+        images = pair.images
         is_by_client = case.driver == PARTY
         trap = trap_for(case.phase, pair, is_by_client)
         if is_by_client:

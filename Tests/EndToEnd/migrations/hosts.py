@@ -159,6 +159,11 @@ class Pair:
             self.names.append((f"a{number}", f"b{number}"))
         return self
 
+    @property
+    def images(self) -> dict[str, set[str]]:
+        """What each of the source's devices holds now."""
+        return {a: {self.a.device(a).checksum} for a, _ in self.names}
+
     def request(self, identifier: str = "m1", **members: Any) -> dict[str, Any]:
         """What a migration of all of them is asked for with."""
         devices = [{"source": a, "destination": b} for a, b in self.names]

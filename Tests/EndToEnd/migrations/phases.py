@@ -17,7 +17,6 @@ ARC_THAT_LETS_GO = LOADING_ARCS + 4
 STALL_MS = 1500
 
 
-
 def plan_for(phase: str) -> dict[str, Any]:
     """What the source's device needs for it."""
     if phase != LETTING_GO:

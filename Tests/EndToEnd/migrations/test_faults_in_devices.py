@@ -94,7 +94,7 @@ def test_device_that_fails(
     """The group ends whole, on one side."""
     is_source = flaw.side == "source"
     pair.attach(**{"a" if is_source else "b": flaw.plan})
-    images = {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    images = pair.images
     party = None
     if driver == PARTY:
         party = SecondParty(pair, pair.a.folder)
@@ -132,7 +132,7 @@ def test_one_of_a_group_goes_to_error(pair: Pair) -> None:
     pair.attach(2)
     pair.a.attach_loaded("broken", seed=70, faults=[fault])
     pair.b.attach("other", seed=570)
-    images = {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    images = pair.images
     request = pair.request()
     request["devices"].append({"source": "broken", "destination": "other"})
     pair.a.post(request).ok(202)

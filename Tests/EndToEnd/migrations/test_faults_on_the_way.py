@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from agent import KIB, MIB, eventually
+from agent import KIB, MIB, PATIENCE, eventually
 from cases import AGENT, MIGRATION, PARTY, SecondParty, logs
-from ends import ABORTED, COMPLETED, judge, settle
+from ends import ABORTED, COMPLETED, check, judge, settle
 from gate import UPLOAD
 from hosts import PLAN, Host, Pair
 
@@ -40,7 +40,7 @@ def play(pair: Pair, driver: str, images: dict[str, set[str]]) -> str:
 def images(pair: Pair) -> dict[str, set[str]]:
     """One device on each side, and what the source's holds."""
     pair.attach()
-    return {"a0": {pair.a.device("a0").checksum}}
+    return pair.images
 
 
 @pytest.mark.parametrize("driver", [AGENT, PARTY])
@@ -97,9 +97,7 @@ def test_late_requests(pair: Pair, images: dict[str, set[str]]) -> None:
     pair.a.wait_for(MIGRATION, "failed")
     assert pair.a.device("a0").state == "RUNNING"
     trap.released.set()
-    settle(pair, MIGRATION)
-    end = judge(pair, MIGRATION, images)
-    assert end.kind == ABORTED and not end.faults, end
+    check(pair, images, ABORTED)
 
 
 @pytest.mark.parametrize("driver", [AGENT, PARTY])
@@ -118,7 +116,7 @@ def test_destination_that_is_taken(
     assert pair.a.device("a0").checksum in images["a0"]
     assert pair.b.device("b0").resource["claimed_by"] == "m0"
     if party:
-        assert party.process.wait(20) == 1
+        assert party.process.wait(PATIENCE) == 1
     else:
         assert record["failure"]["peer"]["code"] == "device-claimed", record
     note(f"{driver}, on the way", "preflight", "destination taken", ABORTED)
@@ -153,9 +151,7 @@ def test_network_that_comes_back(pair: Pair, images: dict[str, set[str]]) -> Non
     pair.b.gate.mend()
     eventually(is_reachable, "the source knows again")
     pair.a.act(MIGRATION, "switchover").ok()
-    settle(pair, MIGRATION)
-    end = judge(pair, MIGRATION, images)
-    assert end.kind == COMPLETED and not end.faults, end
+    check(pair, images, COMPLETED)
 
 
 # Full disks
@@ -192,7 +188,7 @@ def test_full_disk(tmp_path: Path, small_disk: Path, side: str, note: Note) -> N
         crowded = Host(tmp_path / "crowded", state=small_disk / "state").start()
         pair.a, pair.b = (crowded, pair.b) if side == "source" else (pair.a, crowded)
         pair.attach(2)
-        images = {"a0": {pair.a.device("a0").checksum}}
+        images = pair.images
         both, pair.names = pair.names, pair.names[:1]
         pair.migrate(MIGRATION, switchover="manual")
         pair.a.wait_for(MIGRATION, "waiting-switchover")

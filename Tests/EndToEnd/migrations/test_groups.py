@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from ends import ABORTED, COMPLETED, judge, settle
+from ends import ABORTED, COMPLETED, check, judge, settle
 from hosts import Pair
 
 pytest_plugins = ["stage"]
@@ -43,12 +43,10 @@ def attach_unequal(pair: Pair, count: int) -> None:
 def test_in_step(pair: Pair, count: int) -> None:
     """All to PRE_COPY_P2P before one stops, all to RUNNING_P2P before one runs."""
     attach_unequal(pair, count)
-    images = {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    images = pair.images
     # How fast it goes does not matter here: what is left of a slow group has its time.
     pair.migrate(downtime_limit_ms=10_000)
-    settle(pair, "m1")
-    end = judge(pair, "m1", images)
-    assert end.kind == COMPLETED and not end.faults, end
+    check(pair, images, COMPLETED)
     arcs = pair.a.migration("m1")["arcs"]
     check_in_step(arcs, "source", count, "PRE_COPY_P2P", "STOP_COPY")
     check_in_step(pair.b.migration("m1")["arcs"], "destination", count, "RUNNING_P2P", "RUNNING")
@@ -59,13 +57,11 @@ def test_in_step(pair: Pair, count: int) -> None:
 def test_rolled_back_in_step(pair: Pair) -> None:
     """A group that stopped runs again as it stopped: none before all are in RUNNING_P2P."""
     attach_unequal(pair, 3)
-    images = {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    images = pair.images
     pair.migrate(barriers=["before-run"])
     pair.a.wait_for("m1", "preparing")
     pair.a.act("m1", "cancel").ok()
-    settle(pair, "m1")
-    end = judge(pair, "m1", images)
-    assert end.kind == ABORTED and not end.faults, end
+    check(pair, images, ABORTED)
     check_in_step(pair.a.migration("m1")["arcs"], "source", 3, "RUNNING_P2P", "RUNNING")
 
 
@@ -79,11 +75,9 @@ def test_one_that_cannot_prepare_aborts_all(pair: Pair, count: int) -> None:
     pair.a.attach_loaded("last-a", seed=90, **sizes)
     pair.b.attach("last-b", seed=590, faults=[fault], **sizes)
     pair.names.append(("last-a", "last-b"))
-    images = {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    images = pair.images
     pair.migrate()
-    settle(pair, "m1")
-    end = judge(pair, "m1", images)
-    assert end.kind == ABORTED and not end.faults, end
+    check(pair, images, ABORTED)
     failure = pair.a.migration("m1")["failure"]
     assert failure["peer"]["code"] == "image-rejected", failure
 
@@ -91,13 +85,11 @@ def test_one_that_cannot_prepare_aborts_all(pair: Pair, count: int) -> None:
 def test_group_without_p2p(pair: Pair) -> None:
     """Several devices that cannot be quiesced are refused, unless somebody takes the risk."""
     pair.attach(2, features=["STOP_COPY", "PRE_COPY"])
-    images = {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    images = pair.images
     pair.a.post(pair.request()).problem(422, "p2p-required")
     assert all("claimed_by" not in pair.a.device(a).resource for a, _ in pair.names)
     pair.migrate(allow_missing_p2p=True)
-    settle(pair, "m1")
-    end = judge(pair, "m1", images)
-    assert end.kind == COMPLETED and not end.faults, end
+    check(pair, images, COMPLETED)
 
 
 @pytest.mark.parametrize("features", [
@@ -106,17 +98,15 @@ def test_group_without_p2p(pair: Pair) -> None:
 def test_single_devices_with_fewer_features(pair: Pair, features: list[str]) -> None:
     """One device migrates with whatever it has."""
     pair.attach(features=features)
-    images = {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    images = pair.images
     pair.migrate()
-    settle(pair, "m1")
-    end = judge(pair, "m1", images)
-    assert end.kind == COMPLETED and not end.faults, end
+    check(pair, images, COMPLETED)
 
 
 def test_any_destination(pair: Pair) -> None:
     """`auto` takes devices that are free and fit, each once."""
     pair.attach(3)
-    images = {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    images = pair.images
     request = pair.request()
     request["devices"] = [{"source": a} for a, _ in pair.names]
     pair.a.post(request).ok(202)

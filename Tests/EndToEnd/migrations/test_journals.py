@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from agent import Agent, eventually
-from ends import ABORTED, COMPLETED, judge, settle
+from ends import ABORTED, COMPLETED, check, settle
 from hosts import Host, Pair
 
 pytest_plugins = ["stage"]
@@ -25,18 +25,11 @@ def lines(path: Path) -> list[bytes]:
 def complete(pair: Pair) -> dict[str, set[str]]:
     """A migration that went well; the images that there were."""
     pair.attach()
-    images = {"a0": {pair.a.device("a0").checksum}}
+    images = pair.images
     pair.migrate()
     settle(pair, "m1")
     assert pair.a.migration("m1")["phase"] == "completed"
     return images
-
-
-def check(pair: Pair, images: dict[str, set[str]], kind: str) -> None:
-    """It ended like that."""
-    settle(pair, "m1")
-    end = judge(pair, "m1", images)
-    assert end.kind == kind and not end.faults, end
 
 
 def lasting(record: Any) -> dict[str, Any]:
@@ -96,7 +89,7 @@ def test_many_idle_journals(pair: Pair) -> None:
 def test_orderly_end_in_the_middle(pair: Pair) -> None:
     """SIGTERM while it copies: the devices run on, and the group ends whole."""
     pair.attach()
-    images = {"a0": {pair.a.device("a0").checksum}}
+    images = pair.images
     pair.migrate(switchover="manual")
     pair.a.wait_for("m1", "waiting-switchover")
     pair.a.agent.terminate(signal.SIGTERM)

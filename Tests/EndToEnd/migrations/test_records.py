@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from agent import eventually
-from ends import COMPLETED, judge, settle
+from ends import COMPLETED, check, settle
 from hosts import Pair
 
 pytest_plugins = ["stage"]
@@ -120,7 +120,7 @@ def test_claims(pair: Pair) -> None:
 def test_nobody_in_its_name(pair: Pair) -> None:
     """The source that coordinates by itself moves its devices alone, whatever anybody says to be."""
     pair.attach()
-    images = {"a0": {pair.a.device("a0").checksum}}
+    images = pair.images
     name = {"Migration-Id": "m1"}
     trap = pair.b.gate.hold("/run HTTP")
     pair.migrate()
@@ -132,9 +132,7 @@ def test_nobody_in_its_name(pair: Pair) -> None:
     pair.a.client.ask("DELETE", target, headers=name).problem(409, "device-claimed")
     assert device.state == "STOP_COPY"
     trap.released.set()
-    settle(pair, "m1")
-    end = judge(pair, "m1", images)
-    assert end.kind == COMPLETED and not end.faults, end
+    check(pair, images, COMPLETED)
 
 
 def test_handed_over(pair: Pair) -> None:

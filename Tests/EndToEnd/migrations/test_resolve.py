@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from agent import eventually
-from ends import ABORTED, COMPLETED, judge, settle
+from ends import ABORTED, COMPLETED, check
 from hosts import Pair
 
 pytest_plugins = ["stage"]
@@ -19,7 +19,7 @@ def word(action: str) -> dict[str, Any]:
 def images(pair: Pair) -> dict[str, set[str]]:
     """A group of two, and what the source's devices hold."""
     pair.attach(2)
-    return {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    return pair.images
 
 
 def lose_source(pair: Pair) -> None:
@@ -43,13 +43,6 @@ def lose_destination(pair: Pair) -> None:
     pair.a.wait_for("m1", "in-doubt")
     conditions = {c["type"]: c["status"] for c in pair.a.migration("m1")["conditions"]}
     assert conditions["PeerReachable"] is False, conditions
-
-
-def check(pair: Pair, images: dict[str, set[str]], kind: str) -> None:
-    """Both are there again, and agree."""
-    settle(pair, "m1")
-    end = judge(pair, "m1", images)
-    assert end.kind == kind and not end.faults, end
 
 
 def test_prepared_destination_waits(pair: Pair, images: dict[str, set[str]]) -> None:

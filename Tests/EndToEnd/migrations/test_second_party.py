@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agent import PATIENCE
 from cases import MIGRATION, SecondParty, logs
 from ends import ABORTED, COMPLETED, judge, settle
 from hosts import Pair
@@ -21,7 +22,7 @@ BACKWARD = ["cancel", "discard"]
 def images(pair: Pair) -> dict[str, set[str]]:
     """A group of two, and what the source's devices hold."""
     pair.attach(2)
-    return {a: {pair.a.device(a).checksum} for a, _ in pair.names}
+    return pair.images
 
 
 def check(pair: Pair, party: SecondParty, images: dict[str, set[str]], kind: str) -> None:
@@ -48,7 +49,7 @@ def test_dies_and_comes_back(
 ) -> None:
     """SIGKILL just before a step; started again it goes on from the source's record."""
     party = SecondParty(pair, tmp_path, f"--die-at={step}")
-    party.process.wait(40)
+    party.process.wait(PATIENCE)
     assert re.search(rf"^{step}$", party.log.read_text(), re.M), logs(pair, party)
     party.begin()
     # What had not begun is not begun by a party that has forgotten why.
@@ -60,7 +61,7 @@ def test_dies_and_comes_back(
 def test_decision_is_sealed(pair: Pair, tmp_path: Path, images: dict[str, set[str]]) -> None:
     """From the decision on not even the party itself moves the source's devices, over a restart too."""
     party = SecondParty(pair, tmp_path, "--die-at=run")
-    party.process.wait(40)
+    party.process.wait(PATIENCE)
     for _ in range(2):
         for a, _ in pair.names:
             answer = pair.a.device(a).put("RUNNING", headers={"Migration-Id": MIGRATION})
@@ -77,8 +78,8 @@ def test_dies_while_it_takes_back(
 ) -> None:
     """Twice dead: on the way forward, and on the way back."""
     party = SecondParty(pair, tmp_path, "--die-at=prepare")
-    party.process.wait(40)
+    party.process.wait(PATIENCE)
     party.begin(f"--die-at={step}")
-    party.process.wait(40)
+    party.process.wait(PATIENCE)
     party.begin()
     check(pair, party, images, ABORTED)

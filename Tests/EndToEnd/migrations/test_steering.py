@@ -4,8 +4,8 @@ import threading
 from typing import Any
 
 import pytest
-from agent import eventually
-from ends import ABORTED, COMPLETED, judge, settle
+from agent import PATIENCE, eventually
+from ends import ABORTED, COMPLETED, check
 from hosts import Pair
 
 pytest_plugins = ["stage"]
@@ -14,19 +14,11 @@ pytest_plugins = ["stage"]
 BARRIERS = {"before-quiesce": "PRE_COPY", "before-stop": "PRE_COPY_P2P", "before-run": "STOP_COPY"}
 
 
-def check_end(pair: Pair, images: dict[str, set[str]], kind: str) -> Any:
-    """The handover ended like that; the source's object."""
-    settle(pair, "m1")
-    end = judge(pair, "m1", images)
-    assert end.kind == kind and not end.faults, end
-    return pair.a.migration("m1")
-
-
 @pytest.fixture
 def images(pair: Pair) -> dict[str, set[str]]:
     """One device on each side, and what the source's holds."""
     pair.attach()
-    return {"a0": {pair.a.device("a0").checksum}}
+    return pair.images
 
 
 def reached(pair: Pair, name: str) -> Any:
@@ -49,7 +41,7 @@ def test_barriers(pair: Pair, images: dict[str, set[str]]) -> None:
         record = pair.a.act("m1", f"barriers/{name}").ok()
         assert any(p["name"] == name and "released_at" in p for p in record["barriers"])
         pair.a.act("m1", f"barriers/{name}").ok()
-    check_end(pair, images, COMPLETED)
+    check(pair, images, COMPLETED)
 
 
 def test_barriers_released_before(pair: Pair, images: dict[str, set[str]]) -> None:
@@ -58,7 +50,7 @@ def test_barriers_released_before(pair: Pair, images: dict[str, set[str]]) -> No
     pair.a.act("m1", "barriers/before-stop").ok()
     pair.a.act("m1", "barriers/before-run").problem(404, "not-found")
     pair.a.act("m1", "switchover").ok()
-    check_end(pair, images, COMPLETED)
+    check(pair, images, COMPLETED)
 
 
 @pytest.mark.parametrize("name", BARRIERS)
@@ -67,7 +59,7 @@ def test_barrier_that_nobody_releases(
 ) -> None:
     """After its time it is rolled back."""
     pair.migrate(barriers=[name], barrier_timeout_ms=300, on_downtime_exceeded="continue")
-    record = check_end(pair, images, ABORTED)
+    record = check(pair, images, ABORTED)
     assert record["phase"] == "failed"
     assert record["failure"]["code"] == "barrier-timeout", record
 
@@ -78,7 +70,7 @@ def test_manual_switchover(pair: Pair, images: dict[str, set[str]]) -> None:
     pair.a.wait_for("m1", "waiting-switchover")
     assert pair.a.device("a0").state == "PRE_COPY"
     pair.a.act("m1", "switchover").ok()
-    record = check_end(pair, images, COMPLETED)
+    record = check(pair, images, COMPLETED)
     pair.a.act("m1", "switchover").problem(409, "migration-ended")
     assert record["ended_at"] >= record["created_at"]
 
@@ -91,7 +83,7 @@ def test_cancel(pair: Pair, images: dict[str, set[str]], name: str) -> None:
         reached(pair, name)
     pair.a.act("m1", "cancel").ok()
     pair.a.act("m1", "cancel").ok()
-    record = check_end(pair, images, ABORTED)
+    record = check(pair, images, ABORTED)
     assert record["phase"] == "cancelled"
     pair.a.act("m1", "cancel").ok()
 
@@ -104,7 +96,7 @@ def test_too_late_to_cancel(pair: Pair, images: dict[str, set[str]]) -> None:
     problem = pair.a.act("m1", "cancel").problem(409, "migration-committed")
     assert problem["phase"] in ("committed", "running-destination")
     trap.released.set()
-    check_end(pair, images, COMPLETED)
+    check(pair, images, COMPLETED)
 
 
 def test_calls_for_another_kind(pair: Pair, images: dict[str, set[str]]) -> None:
@@ -123,7 +115,7 @@ def test_calls_for_another_kind(pair: Pair, images: dict[str, set[str]]) -> None
     pair.a.act("m1", "resolve", {**resolve, "fenced": False}).problem(400, "invalid-request")
     pair.a.act("m2", "cancel").problem(404, "not-found")
     pair.a.act("m1", "switchover").ok()
-    check_end(pair, images, COMPLETED)
+    check(pair, images, COMPLETED)
 
 
 def test_long_poll(pair: Pair, images: dict[str, set[str]]) -> None:
@@ -142,9 +134,9 @@ def test_long_poll(pair: Pair, images: dict[str, set[str]]) -> None:
     waiter = threading.Thread(target=wait)
     waiter.start()
     pair.a.act("m1", "switchover").ok()
-    waiter.join(20)
+    waiter.join(PATIENCE)
     assert answers and answers[0]["generation"] > known, "it waited for nothing"
-    record = check_end(pair, images, COMPLETED)
+    record = check(pair, images, COMPLETED)
     tag = f'"{record["generation"]}"'
     assert pair.a.client.get("/v1/migrations/m1", If_None_Match=tag).status == 304
     later = pair.a.migration("m1", f"?wait_ms=50&after_generation={record['generation']}")

@@ -116,7 +116,7 @@ extension Schedule {
     /// A request has come over the network.
     mutating func arrives(_ call: Call, _ epoch: UInt64, _ life: Int) {
         log("the destination is asked to \(call)")
-        guard destination.isUp else { return answer(call, .unanswered("nobody listens"), life) }
+        guard destination.isUp else { return answer(call, .unreached("nobody listens"), life) }
         switch call {
         case .open: open(epoch, life)
         case .enter(let id):

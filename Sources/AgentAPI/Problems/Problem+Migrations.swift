@@ -73,11 +73,10 @@ extension Problem {
             let why = reason.map { ": \($0)" } ?? ""
             self.init(.maintenance, "\(action): the agent is in maintenance\(why).")
         case .tooMany(let role, let limit):
-            let (what, option) =
-                role == .source ? ("source", "--migrations-out") : ("destination", "--migrations-in")
+            let option = role == .source ? "--migrations-out" : "--migrations-in"
             self.init(
                 .overloaded,
-                "\(action): the agent is the \(what) of \(limit) migrations already, as many as \(option) of 'ferry serve' allows."
+                "\(action): the agent is the \(role.rawValue) of \(limit) migrations already, the most that \(option) allows."
             )
         case .failed(let problem):
             let slug = problem["code"]?.text.flatMap { ProblemSlug(rawValue: $0) }

@@ -196,7 +196,8 @@ struct SourceMachine: Sendable {
             guard now >= limit else { return agenda.wakeUp(at: limit) }
             switch options.onTimeout {
             case .cancel:
-                fail(.failure("timed-out", "\(longest) have passed; \(verdict(at: now) ?? phase.rawValue)"))
+                let verdict = verdict(at: now) ?? phase.rawValue
+                fail(.failure("timed-out", "\(longest) have passed; \(verdict)"))
             case .switchover: isSwitchoverAsked = true
             case .hold: isHeld = true
             }

@@ -94,6 +94,79 @@ def test_dry_run(pair: Pair) -> None:
     assert pair.a.migration("m1") is None
 
 
+def test_plan_is_fresh(pair: Pair) -> None:
+    """What is to be moved is asked anew, and not what was left when a migration was last looked at."""
+    pair.attach()
+
+    def planned() -> Any:
+        plan = pair.a.post(pair.request(), "?dry_run=true").ok(200)
+        return plan["devices"][0]["progress"]["stop_copy_length"]
+
+    whole = planned()
+    pair.migrate("m0", switchover="manual")
+    left = pair.a.wait_for("m0", "waiting-switchover")["devices"][0]["progress"]
+    assert left["stop_copy_length"] < whole
+    pair.a.act("m0", "cancel").ok()
+    settle(pair, "m0")
+    assert planned() == whole
+
+
+def test_unreachable_leaves_nothing(pair: Pair) -> None:
+    """A mistyped address fails, nobody is told of it for ever, and it can be deleted."""
+    pair.attach()
+    pair.a.post(pair.request(destination={"url": "http://127.0.0.1:9"})).ok(202)
+    failed = pair.a.wait_for("m1", "failed")
+    assert failed["failure"]["code"] == "peer-unreachable"
+    assert not any(c["type"] == "Discarded" for c in failed["conditions"])
+    pair.a.client.ask("DELETE", "/v1/migrations/m1").ok(204)
+
+
+def test_lost_destination_is_given_up(pair: Pair) -> None:
+    """One that is gone for good is told until an operator has vouched that it is."""
+    pair.attach()
+    pair.migrate(switchover="manual")
+    pair.a.wait_for("m1", "waiting-switchover")
+    pair.b.kill()
+    assert pair.a.act("m1", "cancel").ok()["phase"] in ("aborting", "cancelled")
+    pair.a.wait_for("m1", "cancelled")
+    problem = pair.a.client.ask("DELETE", "/v1/migrations/m1").problem(409, "migration-active")
+    assert "take_over" in problem["detail"]
+    fenced = {"action": "take_over", "fenced": True, "reason": "its host has burnt"}
+    pair.a.act("m1", "resolve", fenced).ok()
+    pair.a.client.ask("DELETE", "/v1/migrations/m1").ok(204)
+    assert pair.a.device("a0").state == "RUNNING"
+
+
+def test_same_id_again(pair: Pair) -> None:
+    """The same request by the same id is the same migration, running and ended."""
+    pair.attach()
+    request = pair.request(switchover="manual")
+    first = pair.a.post(request).ok(202)
+    assert pair.a.post(request).ok(202)["created_at"] == first["created_at"]
+    pair.a.act("m1", "cancel").ok()
+    settle(pair, "m1")
+    assert pair.a.post(request).ok(202)["phase"] == "cancelled"
+
+
+def test_both_ends_are_told(pair: Pair) -> None:
+    """The source's object has the arcs of both sides from the first on, and where both have ended."""
+    pair.attach()
+    pair.migrate()
+    settle(pair, "m1")
+    record = pair.a.migration("m1")
+    device = record["devices"][0]
+    assert (device["state"], device["destination_state"]) == ("STOP", "RUNNING")
+    assert device["progress"]["acknowledged_bytes"] == device["image"]["bytes"]
+    assert "dirty_bytes" not in device["progress"]
+    there = [arc for arc in record["arcs"] if arc["side"] == "destination"]
+    assert there[0]["from"] == "RUNNING" and there[-1]["to"] == "RUNNING"
+    assert all(one["to"] == other["from"] for one, other in zip(there, there[1:]))
+    assert pair.b.migration("m1")["devices"][0]["progress"]["bytes"] == device["image"]["bytes"]
+    pair.a.kill()
+    pair.a.restart()
+    assert pair.a.migration("m1")["devices"][0]["destination_state"] == "RUNNING"
+
+
 def test_claims(pair: Pair) -> None:
     """Nobody else changes the devices from the beginning to the end, and reading is free."""
     pair.attach()

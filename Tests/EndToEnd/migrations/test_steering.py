@@ -38,10 +38,13 @@ def test_barriers(pair: Pair, images: dict[str, set[str]]) -> None:
         assert "released_at" not in place
         assert pair.a.device("a0").state == state
         assert pair.b.device("b0").state == ("STOP" if name == "before-run" else "RESUMING")
+        assert f"waits at the barrier {name}" in pair.a.migration("m1")["verdict"]
         record = pair.a.act("m1", f"barriers/{name}").ok()
         assert any(p["name"] == name and "released_at" in p for p in record["barriers"])
         pair.a.act("m1", f"barriers/{name}").ok()
-    check(pair, images, COMPLETED)
+    record = check(pair, images, COMPLETED)
+    assert "verdict" not in record
+    pair.a.act("m1", f"barriers/{name}").problem(409, "migration-ended")
 
 
 def test_barriers_released_before(pair: Pair, images: dict[str, set[str]]) -> None:
@@ -62,6 +65,10 @@ def test_barrier_that_nobody_releases(
     record = check(pair, images, ABORTED)
     assert record["phase"] == "failed"
     assert record["failure"]["code"] == "barrier-timeout", record
+    # It stood still from the first quiesce on.
+    parts = record.get("downtime", {})
+    assert ("roll_back_us" in parts) == (name != "before-quiesce"), parts
+    assert parts.get("total_us", 0) >= sum(parts.values()) / 2 - len(parts)
 
 
 def test_manual_switchover(pair: Pair, images: dict[str, set[str]]) -> None:

@@ -97,6 +97,15 @@ def check(pair: Pair, images: dict[str, set[str]], kind: str) -> Any:
     return pair.a.migration("m1")
 
 
+def complete(pair: Pair, identifier: str = "m1", **members: Any) -> Any:
+    """A migration that went well; the source's object."""
+    pair.migrate(identifier, **members)
+    settle(pair, identifier)
+    record = pair.a.migration(identifier)
+    assert record["phase"] == "completed", record
+    return record
+
+
 def checksum(device: Any) -> str | None:
     """The digest of a device's state, where it is at rest."""
     found = device["identity"].get("state_checksum")

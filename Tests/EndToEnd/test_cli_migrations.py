@@ -227,3 +227,21 @@ def test_agent_restarts(agents: tuple[Agent, Agent], tmp_path: Path) -> None:
         assert "failed" in terminal.drawn or "cancelled" in terminal.drawn
     finally:
         again.discard()
+
+
+def test_agent_forgets(agents: tuple[Agent, Agent], tmp_path: Path) -> None:
+    """One that starts anew with another journal knows nothing: no line is left half drawn."""
+    source = agents[0]
+    terminal = Terminal(
+        source, "migrate", "sim0", "--switchover", "manual", "--to", agents[1].url)
+    terminal.wait_for("waiting-switchover")
+    source.process.kill()
+    source.process.wait()
+    again = Agent(tmp_path / "again", "--simulate", "0", listen=source.address)
+    try:
+        again.started()
+        assert terminal.end() == FAILED
+        _, drawn, said = terminal.drawn.rpartition("\r\x1b[K")
+        assert drawn and said.startswith("ferry: ") and "(not-found)" in said
+    finally:
+        again.discard()

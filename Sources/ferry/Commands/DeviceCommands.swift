@@ -41,7 +41,7 @@ struct State: AgentCommand {
 
     func run(_ agent: Agent) throws {
         guard let state else { return show(try agent.get(Agent.path(of: device) + "/state")) }
-        var display = ProgressDisplay(isOn: !options.json)
+        let display = ProgressDisplay(isOn: !options.json)
         defer { display.erase() }
         let report = try agent.move(device, to: state) { display.show([$0], topic: $0) }
         display.erase()

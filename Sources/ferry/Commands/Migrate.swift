@@ -29,7 +29,8 @@ struct Migrate: AgentCommand {
         if noWait {
             return options.json ? printJSON(migration) : say(migration["id"]?.text ?? "")
         }
-        var display = ProgressDisplay(isOn: !options.json)
+        let display = ProgressDisplay(isOn: !options.json)
+        defer { display.erase() }
         var trend = Sparkline()
         var isCancelled = false
         while !MigrationReport(migration: migration.value).isOver {

@@ -11,9 +11,9 @@ struct Saving {
     private let file: ImageFile
     private let stream: HTTPClient
     private let interrupts: Interrupts
-    private var display: ProgressDisplay
+    private let display: ProgressDisplay
     private let end = Locked<Result<HTTPResponse, HTTPClientError>?>(nil)
-    private var startedAt = ContinuousClock.now
+    private let startedAt = ContinuousClock.now
     private var stoppedAt: ContinuousClock.Instant?
 
     init(
@@ -122,7 +122,7 @@ struct Saving {
     }
 
     /// Goes on while the initial data is not through, and while what is left becomes less.
-    private mutating func copyWhileItRuns(_ state: String) throws(Failure) {
+    private func copyWhileItRuns(_ state: String) throws(Failure) {
         var least = UInt64.max
         var lastGain = ContinuousClock.now
         while end.wait(until: .now + .milliseconds(100), for: { $0 }) == nil {
@@ -149,7 +149,7 @@ struct Saving {
         try finishCopy()
     }
 
-    private mutating func show(_ state: String, _ left: UInt64?) {
+    private func show(_ state: String, _ left: UInt64?) {
         let sent = file.bytes
         let elapsed = max(startedAt.duration(to: .now) / .seconds(1), 0.001)
         var parts = ["\(id) \(state)"]
@@ -164,7 +164,7 @@ struct Saving {
     // MARK: The end of the stream
 
     /// Waits for the end of the stream, and compares it with what the agent says.
-    private mutating func finishCopy() throws(Failure) {
+    private func finishCopy() throws(Failure) {
         var result: Result<HTTPResponse, HTTPClientError>?
         while result == nil {
             show("STOP_COPY", nil)

@@ -246,6 +246,20 @@ def test_interrupted_check(agent: Agent, attach: Attach, tmp_path: Path) -> None
     assert device.generation == generation
 
 
+def test_no_room_for_a_thread(agent: Agent, attach: Attach, tmp_path: Path) -> None:
+    """A command that could not hear Ctrl-C does not begin."""
+    device = attach()
+    generation = device.generation
+
+    def limit() -> None:
+        # A thread's stack is as large as the first one's may become: larger than there are addresses.
+        resource.setrlimit(resource.RLIMIT_STACK, (1 << 50, resource.RLIM_INFINITY))
+
+    said = fail(agent, FAILED, "save", device.id, str(tmp_path / "image"), before=limit)
+    assert "starting a thread failed: EAGAIN" in said
+    assert device.generation == generation and list(tmp_path.iterdir()) == []
+
+
 class Network(Proxy):
     """A proxy for a command, which has one connection for its requests and one for the stream."""
 

@@ -150,7 +150,7 @@ extension Failure {
     }
 }
 
-/// Does something with a file, and says what it was where it fails.
+/// Does something, and says what it was where the system refuses it.
 func doing<Result: ~Copyable>(
     _ what: String, _ body: () throws(Errno) -> Result
 ) throws(Failure) -> Result {

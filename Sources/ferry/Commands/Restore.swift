@@ -30,7 +30,7 @@ struct Restore: AgentCommand {
 
     func run(_ agent: Agent) throws {
         let stream = agent.streamClient()
-        let interrupts = Interrupts(
+        let interrupts = try Interrupts(
             first: { stream.cut() },
             second: "\(device) is left as it is: see 'ferry state \(device)'")
         let display = ProgressDisplay(isOn: !options.json)

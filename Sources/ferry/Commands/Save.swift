@@ -44,7 +44,7 @@ struct Save: AgentCommand {
 
     func run(_ agent: Agent) throws {
         let stream = agent.streamClient()
-        let interrupts = Interrupts(
+        let interrupts = try Interrupts(
             first: { stream.cut() },
             second: "\(device) is left as it is: see 'ferry state \(device)'")
         var saving = try Saving(

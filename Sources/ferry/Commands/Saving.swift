@@ -109,15 +109,13 @@ struct Saving {
 
     private func startStream() throws(Failure) {
         let request = HTTPRequest("GET", Agent.path(of: id) + "/data")
-        do throws(Errno) {
-            try Thread(name: "download") { [stream, file, end] in
+        try doing("starting a thread") { [stream, file, end] () throws(Errno) in
+            try Thread(name: "download") {
                 let result = Result { () throws(HTTPClientError) in
                     try stream.download(request, to: file)
                 }
                 end.change { $0 = result }
             }.detach()
-        } catch {
-            throw Failure(doing: "starting a thread", error)
         }
     }
 

@@ -113,6 +113,16 @@ def test_failed(agents: tuple[Agent, Agent]) -> None:
     assert "(not-found)" in said
 
 
+def test_no_token(tmp_path: Path) -> None:
+    """A token that cannot be had whole is not sent."""
+    file = tmp_path / "token"
+    file.write_text("x" * 4096 + "\n")
+    for path, reason in ((file, "longer than 4096"), (tmp_path, "EISDIR"), (tmp_path / "no", "ENOENT")):
+        assert reason in fail(
+            "http://127.0.0.1:1", FAILED, "plan", "sim0", "--to", "http://127.0.0.1:1",
+            "--token-file", str(path))
+
+
 def test_live_display(agents: tuple[Agent, Agent]) -> None:
     """On a terminal the progress is drawn in place, and no line is ever longer than that is wide."""
     terminal = Terminal(

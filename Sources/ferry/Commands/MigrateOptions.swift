@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import JSON
 import SystemCalls
 import SystemPackage
@@ -93,6 +94,8 @@ struct MigrateOptions: ParsableArguments {
         help: "Also move a group whose devices cannot all be quiesced.")
     var allowMissingP2P = false
 
+    private static let longestToken = 4096
+
     func validate() throws {
         let named = devices.map { Self.pair($0).source }
         for text in destinationDevice {
@@ -106,16 +109,11 @@ struct MigrateOptions: ParsableArguments {
 
     /// The request's body.
     func body() throws(Failure) -> JSONValue {
-        var token: String?
-        if let tokenFile {
-            token = Files.text(of: FilePath(tokenFile))
-            if token == nil { throw Failure(explanation: "reading \(tokenFile) failed") }
-        }
-        return .object([
+        .object([
             "id": id.map(JSONValue.string), "devices": .array(pairs),
             "destination": [
                 "url": .string(to), "data_url": dataURL.map(JSONValue.string),
-                "credentials": token.map { ["bearer_token": .string($0)] },
+                "credentials": try token().map { ["bearer_token": .string($0)] },
             ],
             "mode": mode.map(JSONValue.string), "switchover": switchover.map(JSONValue.string),
             "downtime_limit_ms": downtimeLimit?.json, "max_downtime_ms": maxDowntime?.json,
@@ -129,6 +127,23 @@ struct MigrateOptions: ParsableArguments {
             "allow_sole_holder": allowSoleHolder ? true : nil,
             "allow_missing_p2p": allowMissingP2P ? true : nil,
         ])
+    }
+
+    /// What the token file has, without white space at its end.
+    private func token() throws(Failure) -> String? {
+        guard let tokenFile else { return nil }
+        let bytes = try doing("reading \(tokenFile)") { () throws(Errno) in
+            try OwnedFileDescriptor(opening: FilePath(tokenFile), flags: O_RDONLY)
+                .readAll(upTo: Self.longestToken + 1)
+        }
+        guard bytes.count <= Self.longestToken else {
+            throw Failure(
+                explanation: "\(tokenFile) has no token: it is longer than "
+                    + "\(Self.longestToken) bytes")
+        }
+        var text = String(decoding: bytes, as: UTF8.self)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return text
     }
 
     private var pairs: [JSONValue] {

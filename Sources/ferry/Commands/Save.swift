@@ -37,9 +37,7 @@ struct Save: AgentCommand {
     @Argument(help: "The device.", completion: .device) var device: String
     @Argument(help: "The file, which must not be there yet.", completion: .file())
     var file: String
-    @Option(
-        help: "What becomes of the device: running, stop or reset; by default it goes on as before."
-    )
+    @Option(help: "What becomes of the device; by default it goes on as before.")
     var then: Afterwards?
 
     func run(_ agent: Agent) throws {

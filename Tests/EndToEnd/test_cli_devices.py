@@ -90,6 +90,7 @@ MIGRATE = ["migrate", "a", "--to", "http://x"]
 
 
 @pytest.mark.parametrize("words,choices", [
+    (["state", "a"], "RUNNING STOP_COPY RESUMING PRE_COPY_P2P"),
     (["save", "a", "f", "--then"], "running stop reset"),
     (["restore", "a", "f", "--then"], "running stop"),
     ([*MIGRATE, "--mode"], "pre-copy stop-copy"),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import HTTPClient
 import JSON
+import MigrationModel
 
 extension Agent {
     static func path(of device: String) -> String {
@@ -16,14 +17,14 @@ extension Agent {
     /// - Parameter condition: `If-Match`.
     /// - Parameter progress: hears now and then what goes on.
     func move(
-        _ device: String, to state: String, image: JSONValue? = nil,
+        _ device: String, to state: MigrationState, image: JSONValue? = nil,
         ifMatch condition: String? = nil,
         progress: (String) -> Void = { _ in }
     ) throws(Failure) -> Answer {
         let path = Self.path(of: device) + "/state"
         let condition = condition.map { [("If-Match", $0)] } ?? []
         var answer = try send(
-            "PUT", path + "?wait_ms=500", ["state": .string(state), "image": image], condition)
+            "PUT", path + "?wait_ms=500", ["state": .string(state.name), "image": image], condition)
         guard answer.status == 202 else { return answer }
         while let transition = answer["transition"], transition != .null {
             progress("\(device) \(Self.arc(transition["arc"] ?? transition))")

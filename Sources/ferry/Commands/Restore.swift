@@ -2,6 +2,7 @@ import ArgumentParser
 import Digests
 import HTTPClient
 import JSON
+import MigrationModel
 import SystemPackage
 
 /// `ferry restore`: a saved image into a device.
@@ -77,7 +78,7 @@ struct Restore: AgentCommand {
         let report: Answer
         do throws(Failure) {
             do throws(Failure) {
-                _ = try agent.move(device, to: "RESUMING", ifMatch: before.entityTag)
+                _ = try agent.move(device, to: .resuming, ifMatch: before.entityTag)
                 hasBegun = true
             } catch {
                 hasBegun = !error.isRefusal
@@ -88,12 +89,12 @@ struct Restore: AgentCommand {
             let proof: JSONValue = [
                 "bytes": .count(image.bytes), "sha256": .string(image.sha256.hexadecimal),
             ]
-            report = try agent.move(device, to: "STOP", image: proof)
+            report = try agent.move(device, to: .stop, image: proof)
         } catch {
             display.erase()
             throw hasBegun ? afterReset(error, agent) : error
         }
-        return then == .stop ? report : try agent.move(device, to: "RUNNING")
+        return then == .stop ? report : try agent.move(device, to: .running)
     }
 
     private func upload(

@@ -1,8 +1,6 @@
-import AgentAPI
 import ArgumentParser
 import Devices
 import Glibc
-import HTTPServer
 import Logging
 import Orchestration
 import SimulatedDevices

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Glibc
 import HTTPClient
-import JSON
 import SystemCalls
 
 /// Which agent a command talks to, and how it answers.

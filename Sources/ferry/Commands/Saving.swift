@@ -95,7 +95,7 @@ struct Saving {
         try interrupts.check()
         if first == .stopCopy { stoppedAt = .now }
         do throws(Failure) {
-            _ = try agent.move(id, to: first, ifMatch: device.entityTag, progress: { _ in })
+            _ = try agent.move(id, to: first, ifMatch: device.entityTag)
             hasBegun = true
         } catch {
             // A refusal found the device as it is; anything else may have moved it.
@@ -167,18 +167,13 @@ struct Saving {
 
     /// Waits for the end of the stream, and compares it with what the agent says.
     private func finishCopy() throws(Failure) {
-        var result: Result<HTTPResponse, HTTPClientError>?
-        while result == nil {
-            show(.stopCopy, nil)
-            result = end.wait(until: .now + .milliseconds(100)) { $0 }
-        }
+        let result = streamEnd()
         try interrupts.check()
         if let failure = file.failure { throw failure }
         let response: HTTPResponse
         switch result {
         case .success(let answered): response = answered
         case .failure(let error): throw brokenOff(error)
-        case nil: return
         }
         _ = try agent.answer(to: response)
         let session = try agent.get(Agent.path(of: id) + "/session")
@@ -195,6 +190,13 @@ struct Saving {
                 explanation: "what came of \(id) is not what the agent sent: \(bytes) bytes came, "
                     + "and its session has \(session["offset"]?.unsigned ?? 0) and is "
                     + (session["phase"]?.text ?? "unknown"))
+        }
+    }
+
+    private func streamEnd() -> Result<HTTPResponse, HTTPClientError> {
+        while true {
+            show(.stopCopy, nil)
+            if let end = end.wait(until: .now + .milliseconds(100), for: { $0 }) { return end }
         }
     }
 

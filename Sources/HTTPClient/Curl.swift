@@ -1,5 +1,4 @@
 internal import CCurl
-internal import SystemCalls
 
 // SAFETY: curl's handles are valid from `init` to `deinit` and used by one thread at a time, whose turn
 // it is by `Connection`; `curl_multi_wakeup` alone may be called from any thread at any time.

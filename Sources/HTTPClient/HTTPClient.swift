@@ -25,7 +25,7 @@ public final class HTTPClient: Sendable {
     /// - Parameter bearerToken: goes with every request, as RFC 6750 has it.
     /// - Parameter connectTimeout: for finding the address, the connection and TLS together.
     public init(
-        _ endpoint: Endpoint, bearerToken: String? = nil, connectTimeout: Duration = .seconds(10)
+        _ endpoint: Endpoint, bearerToken: String? = nil, connectTimeout: Duration = .seconds(5)
     ) {
         self.endpoint = endpoint
         self.bearerToken = bearerToken

@@ -1,8 +1,6 @@
-import AgentAPI
 import ArgumentParser
 import Devices
 import Glibc
-import HTTPServer
 import Logging
 import Orchestration
 import SimulatedDevices
@@ -82,8 +80,8 @@ struct Serve: ParsableCommand {
             """)
     var insecure = false
 
-    @Option(help: ArgumentHelp("How much to log: debug, info, warning, error.", valueName: "level"))
-    var logLevel = "info"
+    @Option(help: ArgumentHelp("How much to log.", valueName: "level"))
+    var logLevel = Logger.Level.info
 
     @Option(help: .hidden)
     var cdevDirectory: String = "\(DeviceSource.cdevDirectory)"
@@ -102,16 +100,14 @@ struct Serve: ParsableCommand {
         }
         _ = try addresses()
         _ = try attachments()
-        _ = try level()
     }
 
     func run() throws {
         EndSignal.holdBack()
         ResourceLimits.raiseOpenFiles()
-        let level = try level()
         LoggingSystem.bootstrap { label in
             var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
+            handler.logLevel = logLevel
             return handler
         }
         let log = Logger(label: "ferry")
@@ -167,13 +163,6 @@ struct Serve: ParsableCommand {
         limits.incoming = migrationsIn
         limits.bytesPerSecond = bandwidth
         return limits
-    }
-
-    private func level() throws -> Logger.Level {
-        guard let level = Logger.Level(rawValue: logLevel) else {
-            throw ValidationError("'\(logLevel)' is no --log-level.")
-        }
-        return level
     }
 
     private func attachments() throws -> [AttachArgument] {

@@ -90,11 +90,18 @@ struct Service {
     }
 
     private func cutStreamsOnNextSignal() {
-        let thread = try? Thread(name: "signals") { [self] in
-            _ = EndSignal.wait()
-            if cutStreams() { cutBySignal.withLock { $0 = true } }
+        do throws(Errno) {
+            try Thread(name: "signals") { [self] in
+                _ = EndSignal.wait()
+                if cutStreams() { cutBySignal.withLock { $0 = true } }
+            }.detach()
+        } catch {
+            log.warning(
+                """
+                a second signal will not cut the streams: starting a thread failed: \(error.name) \
+                (\(error))
+                """)
         }
-        thread?.detach()
     }
 
     private func cutStreams() -> Bool {

@@ -76,16 +76,42 @@ def test_nobody_there(address: str, reason: str) -> None:
 
 @pytest.mark.parametrize("words", [
     ["devices", "--agent", "ftp://x"], ["migrate", "sim0"], ["state"], ["save", "sim0"],
-    ["save", "sim0", "f", "--then", "fly"], ["restore", "sim0", "f", "--then", "reset"],
     ["migrate", "a", "--to", "http://x", "--downtime-limit", "3 weeks"],
     ["migrate", "a", "--to", "http://x", "--bandwidth", "-1"],
     ["migrate", "a", "--to", "http://x", "--destination-device", "b=c"],
-    ["resolve", "m", "take_over", "--reason", "x"],
-    ["resolve", "m", "give_in", "--fenced", "--reason", "x"], ["fly"],
+    ["resolve", "m", "take_over", "--reason", "x"], ["fly"],
 ])
 def test_typing_errors(words: list[str]) -> None:
     """Are found before anything is asked."""
     assert "Usage" in fail("http://127.0.0.1:1", os.EX_USAGE, *words)
+
+
+MIGRATE = ["migrate", "a", "--to", "http://x"]
+
+
+@pytest.mark.parametrize("words,choices", [
+    (["state", "a"], "RUNNING STOP_COPY RESUMING PRE_COPY_P2P"),
+    (["save", "a", "f", "--then"], "running stop reset"),
+    (["restore", "a", "f", "--then"], "running stop"),
+    ([*MIGRATE, "--mode"], "pre-copy stop-copy"),
+    ([*MIGRATE, "--switchover"], "automatic manual"),
+    ([*MIGRATE, "--on-downtime-exceeded"], "rollback continue"),
+    ([*MIGRATE, "--on-timeout"], "cancel switchover hold"),
+    ([*MIGRATE, "--final-state"], "RUNNING STOP"),
+    ([*MIGRATE, "--source-after"], "reset stop detach"),
+    ([*MIGRATE, "--barrier", "before-run", "--barrier"], "before-quiesce before-stop before-run"),
+    (["release", "m"], "before-quiesce before-stop before-run"),
+    (["resolve", "m", "--fenced", "--reason", "x"], "take_over give_up"),
+    (["serve", "--log-level"], "debug info warning error"),
+])
+def test_words(words: list[str], choices: str) -> None:
+    """A word that is none is refused with those that are; they are in the help as well."""
+    said = fail("http://127.0.0.1:1", os.EX_USAGE, *words, "fly")
+    helped = ferry("http://127.0.0.1:1", words[0], "--help").stdout
+    assert "The value 'fly' is invalid" in said
+    for choice in choices.split():
+        assert re.search(rf"'{choice}'|- {choice}$", said, re.M), said
+        assert re.search(rf"\b{choice}\b", helped), helped
 
 
 def test_unix_socket(start: Start, tmp_path: os.PathLike[str]) -> None:

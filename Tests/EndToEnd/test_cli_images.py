@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import resource
 import socket
 import threading
@@ -228,6 +229,35 @@ def test_interrupted_restore(agent: Agent, attach: Attach, tmp_path: Path) -> No
     assert terminal.end() == INTERRUPTED
     assert "was reset" in terminal.drawn
     assert device.state == "RUNNING" and device.checksum == fresh
+
+
+def test_interrupted_check(agent: Agent, attach: Attach, tmp_path: Path) -> None:
+    """Ctrl-C before anything has begun: the device is not touched, and no line is left half drawn."""
+    device = attach()
+    file = saved(agent, device, tmp_path)
+    # Sparse: it takes no room, and a long time to read.
+    os.truncate(file, 1 << 36)
+    generation = device.generation
+    terminal = Terminal(agent, "restore", device.id, str(file))
+    terminal.wait_for("checking")
+    terminal.interrupt()
+    assert terminal.end() == INTERRUPTED
+    assert terminal.drawn.endswith("\r\x1b[Kferry: interrupted\r\n"), terminal.drawn[-200:]
+    assert device.generation == generation
+
+
+def test_no_room_for_a_thread(agent: Agent, attach: Attach, tmp_path: Path) -> None:
+    """A command that could not hear Ctrl-C does not begin."""
+    device = attach()
+    generation = device.generation
+
+    def limit() -> None:
+        # A thread's stack is as large as the first one's may become: larger than there are addresses.
+        resource.setrlimit(resource.RLIMIT_STACK, (1 << 50, resource.RLIM_INFINITY))
+
+    said = fail(agent, FAILED, "save", device.id, str(tmp_path / "image"), before=limit)
+    assert "starting a thread failed: EAGAIN" in said
+    assert device.generation == generation and list(tmp_path.iterdir()) == []
 
 
 class Network(Proxy):

@@ -113,6 +113,16 @@ def test_failed(agents: tuple[Agent, Agent]) -> None:
     assert "(not-found)" in said
 
 
+def test_no_token(tmp_path: Path) -> None:
+    """A token that cannot be had whole is not sent."""
+    file = tmp_path / "token"
+    file.write_text("x" * 4096 + "\n")
+    for path, reason in ((file, "longer than 4096"), (tmp_path, "EISDIR"), (tmp_path / "no", "ENOENT")):
+        assert reason in fail(
+            "http://127.0.0.1:1", FAILED, "plan", "sim0", "--to", "http://127.0.0.1:1",
+            "--token-file", str(path))
+
+
 def test_live_display(agents: tuple[Agent, Agent]) -> None:
     """On a terminal the progress is drawn in place, and no line is ever longer than that is wide."""
     terminal = Terminal(
@@ -225,5 +235,23 @@ def test_agent_restarts(agents: tuple[Agent, Agent], tmp_path: Path) -> None:
             "/v1/devices", {"id": "sim0", "source": {"simulated": PLAN}}).ok(201)
         assert terminal.end() == GIVEN_UP
         assert "failed" in terminal.drawn or "cancelled" in terminal.drawn
+    finally:
+        again.discard()
+
+
+def test_agent_forgets(agents: tuple[Agent, Agent], tmp_path: Path) -> None:
+    """One that starts anew with another journal knows nothing: no line is left half drawn."""
+    source = agents[0]
+    terminal = Terminal(
+        source, "migrate", "sim0", "--switchover", "manual", "--to", agents[1].url)
+    terminal.wait_for("waiting-switchover")
+    source.process.kill()
+    source.process.wait()
+    again = Agent(tmp_path / "again", "--simulate", "0", listen=source.address)
+    try:
+        again.started()
+        assert terminal.end() == FAILED
+        _, drawn, said = terminal.drawn.rpartition("\r\x1b[K")
+        assert drawn and said.startswith("ferry: ") and "(not-found)" in said
     finally:
         again.discard()

@@ -1,6 +1,5 @@
-import ArgumentParser
-import HTTPClient
 import JSON
+import MigrationModel
 
 extension Agent {
     static func path(of device: String) -> String {
@@ -16,14 +15,14 @@ extension Agent {
     /// - Parameter condition: `If-Match`.
     /// - Parameter progress: hears now and then what goes on.
     func move(
-        _ device: String, to state: String, image: JSONValue? = nil,
+        _ device: String, to state: MigrationState, image: JSONValue? = nil,
         ifMatch condition: String? = nil,
         progress: (String) -> Void = { _ in }
     ) throws(Failure) -> Answer {
         let path = Self.path(of: device) + "/state"
         let condition = condition.map { [("If-Match", $0)] } ?? []
         var answer = try send(
-            "PUT", path + "?wait_ms=500", ["state": .string(state), "image": image], condition)
+            "PUT", path + "?wait_ms=500", ["state": .string(state.name), "image": image], condition)
         guard answer.status == 202 else { return answer }
         while let transition = answer["transition"], transition != .null {
             progress("\(device) \(Self.arc(transition["arc"] ?? transition))")
@@ -46,24 +45,5 @@ extension Agent {
     /// `PRE_COPY -> PRE_COPY_P2P`.
     static func arc(_ arc: JSONValue) -> String {
         "\(arc["from"]?.text ?? "") -> \(arc["to"]?.text ?? "")"
-    }
-}
-
-extension CompletionKind {
-    /// The devices of the agent that the command line or the environment names.
-    static var device: CompletionKind { .ofAgent("/v1/devices") }
-
-    /// Its migrations.
-    static var migration: CompletionKind { .ofAgent("/v1/migrations") }
-
-    private static func ofAgent(_ list: String) -> CompletionKind {
-        .custom { words, _, _ in
-            var options = AgentOptions()
-            let given = words.firstIndex(of: "--agent").map { words[($0 + 1)...].first } ?? nil
-            options.agent = given
-            options.json = false
-            let items = try? options.connect().items(of: list)
-            return (items ?? []).compactMap { $0["id"]?.text.map(printable) }
-        }
     }
 }

@@ -21,15 +21,11 @@ struct Agent {
 
     init(_ endpoint: Endpoint) {
         self.endpoint = endpoint
-        http = Self.client(of: endpoint)
+        http = HTTPClient(endpoint)
     }
 
     /// A connection of its own, for a stream: requests wait for each other on one.
-    func streamClient() -> HTTPClient { Self.client(of: endpoint) }
-
-    private static func client(of endpoint: Endpoint) -> HTTPClient {
-        HTTPClient(endpoint, connectTimeout: .seconds(5))
-    }
+    func streamClient() -> HTTPClient { HTTPClient(endpoint) }
 
     /// Sends a request and answers what comes, which is no problem.
     ///

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Glibc
 import HTTPClient
-import JSON
 import SystemCalls
 
 /// Which agent a command talks to, and how it answers.
@@ -72,25 +71,4 @@ enum Exit {
         migration ended otherwise than completed, and the source runs; 4 a migration is in doubt or \
         held, and an operator is needed; 64 the command line is wrong; 130 it was interrupted.
         """
-}
-
-/// Why a command does not do what it should.
-struct Failure: Error {
-    /// What was tried and why it failed.
-    var explanation: String
-    var exit = Exit.failed
-    /// What can be done about it.
-    var advice: String?
-    /// The agent's own word on it.
-    var problem: Answer?
-    /// No answer came, although the request may have been heard.
-    var mayHaveArrived = false
-
-    /// The kind of problem that the agent named.
-    var code: String? { problem?.value["code"]?.text }
-
-    /// The agent refused, and has done nothing.
-    var isRefusal: Bool { problem.map { (400...499).contains($0.status) } ?? false }
-
-    static let interrupted = Failure(explanation: "interrupted", exit: Exit.interrupted)
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import JSON
+import MigrationModel
 
 /// `ferry devices`: what is attached.
 struct DeviceList: AgentCommand {
@@ -27,21 +28,15 @@ struct DeviceList: AgentCommand {
 /// `ferry state`: shows a device's state, or changes it.
 struct State: AgentCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show a device's state, or take it to another one.",
-        discussion: "States are spelled as in linux/vfio.h: RUNNING, PRE_COPY, STOP_COPY, ...")
+        abstract: "Show a device's state, or take it to another one.")
 
     @OptionGroup var options: AgentOptions
     @Argument(help: "The device.", completion: .device) var device: String
-    @Argument(help: "The state that it is to go to.", completion: .list(Self.states))
-    var state: String?
-
-    private static let states = [
-        "RUNNING", "RUNNING_P2P", "PRE_COPY", "PRE_COPY_P2P", "STOP", "STOP_COPY", "RESUMING",
-    ]
+    @Argument(help: "The state that it is to go to.") var state: MigrationState?
 
     func run(_ agent: Agent) throws {
         guard let state else { return show(try agent.get(Agent.path(of: device) + "/state")) }
-        var display = ProgressDisplay(isOn: !options.json)
+        let display = ProgressDisplay(isOn: !options.json)
         defer { display.erase() }
         let report = try agent.move(device, to: state) { display.show([$0], topic: $0) }
         display.erase()

@@ -21,7 +21,7 @@ struct Migrate: AgentCommand {
     private static let patience = Duration.seconds(60)
 
     func run(_ agent: Agent) throws {
-        let interrupts = Interrupts(second: "left to the agent: see 'ferry migrations'")
+        let interrupts = try Interrupts(second: "left to the agent: see 'ferry migrations'")
         let body = try wanted.body()
         // By the key the agent knows it again, should the first answer have been lost.
         let key = [("Idempotency-Key", "ferry-\(UInt64.random(in: .min ... .max))")]
@@ -29,7 +29,8 @@ struct Migrate: AgentCommand {
         if noWait {
             return options.json ? printJSON(migration) : say(migration["id"]?.text ?? "")
         }
-        var display = ProgressDisplay(isOn: !options.json)
+        let display = ProgressDisplay(isOn: !options.json)
+        defer { display.erase() }
         var trend = Sparkline()
         var isCancelled = false
         while !MigrationReport(migration: migration.value).isOver {

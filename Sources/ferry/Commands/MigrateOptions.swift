@@ -1,5 +1,7 @@
 import ArgumentParser
+import Glibc
 import JSON
+import Orchestration
 import SystemCalls
 import SystemPackage
 
@@ -32,13 +34,11 @@ struct MigrateOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The migration's id; made up by default.", valueName: "id"))
     var id: String?
 
-    @Option(help: "pre-copy or stop-copy.", completion: .list(["pre-copy", "stop-copy"]))
-    var mode: String?
+    @Option(help: "Whether the devices run while they are copied.")
+    var mode: MigrationPlan.Mode?
 
-    @Option(
-        help: "automatic, or manual: by 'ferry switchover' only.",
-        completion: .list(["automatic", "manual"]))
-    var switchover: String?
+    @Option(help: "Who says when the devices stop; manual: 'ferry switchover' alone.")
+    var switchover: MigrationPlan.Switchover?
 
     @Option(
         help: ArgumentHelp(
@@ -47,40 +47,31 @@ struct MigrateOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How long they may: beyond it --on-downtime-exceeded holds.", valueName: "time"))
+            "How long they may stand still; then --on-downtime-exceeded decides.", valueName: "time"
+        ))
     var maxDowntime: TimeArgument?
 
-    @Option(help: "rollback or continue.", completion: .list(["rollback", "continue"]))
-    var onDowntimeExceeded: String?
+    @Option(help: "What happens then.")
+    var onDowntimeExceeded: MigrationPlan.OnDowntimeExceeded?
 
     @Option(help: ArgumentHelp("How long all of it may take: 10m.", valueName: "time"))
     var timeout: TimeArgument?
 
-    @Option(
-        help: "What happens then: cancel, switchover or hold.",
-        completion: .list(["cancel", "switchover", "hold"]))
-    var onTimeout: String?
+    @Option(help: "What happens then.")
+    var onTimeout: MigrationPlan.OnTimeout?
 
     @Option(
         help: ArgumentHelp("How much its streams may send per second: 100M.", valueName: "size"))
     var bandwidth: SizeArgument?
 
-    @Option(
-        help: "The devices' state at the destination: RUNNING or STOP.",
-        completion: .list(["RUNNING", "STOP"]))
-    var finalState: String?
+    @Option(help: "The devices' state at the destination.")
+    var finalState: MigrationPlan.FinalState?
 
-    @Option(
-        help: "What becomes of the source's devices: reset, stop or detach.",
-        completion: .list(["reset", "stop", "detach"]))
-    var sourceAfter: String?
+    @Option(help: "What becomes of the source's devices.")
+    var sourceAfter: MigrationPlan.SourceAfter?
 
-    @Option(
-        help: """
-            Wait for 'ferry release' at before-quiesce, before-stop or before-run; may be repeated.
-            """,
-        completion: .list(["before-quiesce", "before-stop", "before-run"]))
-    var barrier: [String] = []
+    @Option(help: "Where to wait for 'ferry release'; may be repeated.")
+    var barrier: [MigrationPlan.Barrier] = []
 
     @Option(help: ArgumentHelp("How long to wait there.", valueName: "time"))
     var barrierTimeout: TimeArgument?
@@ -92,6 +83,8 @@ struct MigrateOptions: ParsableArguments {
         name: .customLong("allow-missing-p2p"),
         help: "Also move a group whose devices cannot all be quiesced.")
     var allowMissingP2P = false
+
+    private static let longestToken = 4096
 
     func validate() throws {
         let named = devices.map { Self.pair($0).source }
@@ -106,29 +99,40 @@ struct MigrateOptions: ParsableArguments {
 
     /// The request's body.
     func body() throws(Failure) -> JSONValue {
-        var token: String?
-        if let tokenFile {
-            token = Files.text(of: FilePath(tokenFile))
-            if token == nil { throw Failure(explanation: "reading \(tokenFile) failed") }
-        }
-        return .object([
+        .object([
             "id": id.map(JSONValue.string), "devices": .array(pairs),
             "destination": [
                 "url": .string(to), "data_url": dataURL.map(JSONValue.string),
-                "credentials": token.map { ["bearer_token": .string($0)] },
+                "credentials": try token().map { ["bearer_token": .string($0)] },
             ],
-            "mode": mode.map(JSONValue.string), "switchover": switchover.map(JSONValue.string),
+            "mode": mode?.json, "switchover": switchover?.json,
             "downtime_limit_ms": downtimeLimit?.json, "max_downtime_ms": maxDowntime?.json,
-            "on_downtime_exceeded": onDowntimeExceeded.map(JSONValue.string),
-            "max_duration_ms": timeout?.json, "on_timeout": onTimeout.map(JSONValue.string),
+            "on_downtime_exceeded": onDowntimeExceeded?.json,
+            "max_duration_ms": timeout?.json, "on_timeout": onTimeout?.json,
             "max_bytes_per_second": bandwidth.map { .integer($0.bytes) },
-            "final_state": finalState.map(JSONValue.string),
-            "source_after": sourceAfter.map(JSONValue.string),
-            "barriers": barrier.isEmpty ? nil : .array(barrier.map(JSONValue.string)),
+            "final_state": finalState?.json, "source_after": sourceAfter?.json,
+            "barriers": barrier.isEmpty ? nil : .array(barrier.map(\.json)),
             "barrier_timeout_ms": barrierTimeout?.json,
             "allow_sole_holder": allowSoleHolder ? true : nil,
             "allow_missing_p2p": allowMissingP2P ? true : nil,
         ])
+    }
+
+    /// What the token file has, without white space at its end.
+    private func token() throws(Failure) -> String? {
+        guard let tokenFile else { return nil }
+        let bytes = try doing("reading \(tokenFile)") { () throws(Errno) in
+            try OwnedFileDescriptor(opening: FilePath(tokenFile), flags: O_RDONLY)
+                .readAll(upTo: Self.longestToken + 1)
+        }
+        guard bytes.count <= Self.longestToken else {
+            throw Failure(
+                explanation: "\(tokenFile) has no token: it is longer than "
+                    + "\(Self.longestToken) bytes")
+        }
+        var text = String(decoding: bytes, as: UTF8.self)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return text
     }
 
     private var pairs: [JSONValue] {

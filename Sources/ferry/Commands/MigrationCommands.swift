@@ -1,5 +1,6 @@
 import ArgumentParser
 import JSON
+import Orchestration
 
 /// `ferry plan`: what a migration would be.
 struct Plan: AgentCommand {
@@ -107,11 +108,8 @@ struct Release: SteeringCommand {
 
     @OptionGroup var options: AgentOptions
     @Argument(help: "The migration.", completion: .migration) var id: String
-    @Argument(
-        help: "before-quiesce, before-stop or before-run.",
-        completion: .list(["before-quiesce", "before-stop", "before-run"]))
-    var barrier: String
-    var call: String { "barriers/\(percentEncoded(barrier))" }
+    @Argument(help: "Where it waits.") var barrier: MigrationPlan.Barrier
+    var call: String { "barriers/\(barrier.rawValue)" }
 }
 
 /// `ferry resolve`: an operator's word.
@@ -126,20 +124,17 @@ struct Resolve: SteeringCommand {
 
     @OptionGroup var options: AgentOptions
     @Argument(help: "The migration.", completion: .migration) var id: String
-    @Argument(help: "take_over or give_up.", completion: .list(["take_over", "give_up"]))
-    var action: String
+    @Argument(help: "What becomes of this agent's side.")
+    var action: MigrationRequest.Resolution
     @Flag(help: "The other side is fenced.") var fenced = false
     @Option(help: "Why, for the log.") var reason: String
 
     var call: String { "resolve" }
     var body: JSONValue? {
-        ["action": .string(action), "fenced": .bool(fenced), "reason": .string(reason)]
+        ["action": action.json, "fenced": .bool(fenced), "reason": .string(reason)]
     }
 
     func validate() throws {
-        guard ["take_over", "give_up"].contains(action) else {
-            throw ValidationError("'\(action)' is neither take_over nor give_up.")
-        }
         guard fenced else {
             throw ValidationError(
                 "Fence the other side first, then say --fenced: the image must never run twice.")

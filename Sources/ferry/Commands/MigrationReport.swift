@@ -9,7 +9,7 @@ struct MigrationReport {
     var id: String { migration["id"]?.text ?? "" }
     var phase: String { migration["phase"]?.text ?? "" }
 
-    /// It goes on by itself no more.
+    /// There is nothing to wait for: it has ended, or an operator may be needed.
     var isOver: Bool {
         let ends = ["completed", "failed", "cancelled", "holding", "in-doubt"]
         return ends.contains(phase)

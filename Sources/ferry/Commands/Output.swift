@@ -1,5 +1,3 @@
-import Glibc
-import JSON
 import SystemCalls
 import SystemPackage
 

@@ -4,7 +4,7 @@ import SystemPackage
 
 /// Progress, for people: drawn anew in place on a terminal; elsewhere a line when something new begins,
 /// and every few seconds.
-struct ProgressDisplay {
+final class ProgressDisplay {
     private static let interval = Duration.seconds(5)
     private static let redrawing = Duration.milliseconds(100)
 
@@ -22,7 +22,7 @@ struct ProgressDisplay {
     /// Shows where things stand.
     ///
     /// - Parameter topic: what is new when it changes.
-    mutating func show(_ lines: [String], topic: String) {
+    func show(_ lines: [String], topic: String) {
         guard isOn else { return }
         let isNew = topic != lastTopic || drawnLines == 0 && isLive
         let interval = isLive ? Self.redrawing : Self.interval
@@ -43,7 +43,7 @@ struct ProgressDisplay {
     }
 
     /// Takes away what was drawn, so that something else can be said.
-    mutating func erase() {
+    func erase() {
         guard drawnLines > 0 else { return }
         for _ in 1..<drawnLines { print("\r\u{1b}[K\u{1b}[A", terminator: "") }
         print("\r\u{1b}[K", terminator: "")

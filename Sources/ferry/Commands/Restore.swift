@@ -2,6 +2,7 @@ import ArgumentParser
 import Digests
 import HTTPClient
 import JSON
+import MigrationModel
 import SystemPackage
 
 /// `ferry restore`: a saved image into a device.
@@ -30,18 +31,18 @@ struct Restore: AgentCommand {
 
     func run(_ agent: Agent) throws {
         let stream = agent.streamClient()
-        let interrupts = Interrupts(
+        let interrupts = try Interrupts(
             first: { stream.cut() },
             second: "\(device) is left as it is: see 'ferry state \(device)'")
-        var display = ProgressDisplay(isOn: !options.json)
+        let display = ProgressDisplay(isOn: !options.json)
         defer { display.erase() }
         let image = try ImageDescription(besides: FilePath(file))
         let before = try agent.device(device)
         if let objection = image.objection(to: before.value) {
             throw Failure(explanation: "\(device) does not take \(file): \(objection)")
         }
-        try check(image, interrupts, &display)
-        let report = try put(image, before, agent, stream, interrupts, &display)
+        try check(image, interrupts, display)
+        let report = try put(image, before, agent, stream, interrupts, display)
         display.erase()
         if options.json { return printJSON(report) }
         if image.afterwards == .running {
@@ -53,12 +54,12 @@ struct Restore: AgentCommand {
 
     /// Compares the file with its description.
     private func check(
-        _ image: ImageDescription, _ interrupts: Interrupts, _ display: inout ProgressDisplay
+        _ image: ImageDescription, _ interrupts: Interrupts, _ display: ProgressDisplay
     ) throws(Failure) {
-        let shown = Shown(display, "checking \(file)", of: image.bytes)
-        let source = try ImageSource(FilePath(file), progress: shown.show)
+        let source = try ImageSource(FilePath(file)) {
+            display.show("checking \(file)", $0, of: image.bytes)
+        }
         let (bytes, sha256) = try source.digest { () throws(Failure) in try interrupts.check() }
-        display = shown.display
         guard bytes == image.bytes, sha256 == image.sha256 else {
             throw Failure(
                 explanation: "\(file) is not what was saved: it has \(bytes) bytes with the sha256 "
@@ -70,46 +71,46 @@ struct Restore: AgentCommand {
     /// Resumes the device with the image; resets it if it does not take it.
     private func put(
         _ image: ImageDescription, _ before: Answer, _ agent: Agent, _ stream: HTTPClient,
-        _ interrupts: Interrupts, _ display: inout ProgressDisplay
+        _ interrupts: Interrupts, _ display: ProgressDisplay
     ) throws(Failure) -> Answer {
         try interrupts.check()
         var hasBegun = false
         let report: Answer
         do throws(Failure) {
             do throws(Failure) {
-                _ = try agent.move(device, to: "RESUMING", ifMatch: before.entityTag)
+                _ = try agent.move(device, to: .resuming, ifMatch: before.entityTag)
                 hasBegun = true
             } catch {
                 hasBegun = !error.isRefusal
                 throw error
             }
-            try upload(image, agent, stream, interrupts, &display)
+            try upload(image, agent, stream, interrupts, display)
             try interrupts.check()
             let proof: JSONValue = [
                 "bytes": .count(image.bytes), "sha256": .string(image.sha256.hexadecimal),
             ]
-            report = try agent.move(device, to: "STOP", image: proof)
+            report = try agent.move(device, to: .stop, image: proof)
         } catch {
             display.erase()
             throw hasBegun ? afterReset(error, agent) : error
         }
-        return then == .stop ? report : try agent.move(device, to: "RUNNING")
+        return then == .stop ? report : try agent.move(device, to: .running)
     }
 
     private func upload(
         _ image: ImageDescription, _ agent: Agent, _ stream: HTTPClient, _ interrupts: Interrupts,
-        _ display: inout ProgressDisplay
+        _ display: ProgressDisplay
     ) throws(Failure) {
         let fields = [
             ("Upload-Length", "\(image.bytes)"), ("Repr-Digest", image.sha256.field),
         ]
-        let shown = Shown(display, "\(device) RESUMING", of: image.bytes)
-        let source = try ImageSource(FilePath(file), progress: shown.show)
+        let source = try ImageSource(FilePath(file)) {
+            display.show("\(device) RESUMING", $0, of: image.bytes)
+        }
         let request = HTTPRequest("PUT", Agent.path(of: device) + "/data", fields)
         let result = Result { () throws(HTTPClientError) in
             try stream.upload(request, from: source)
         }
-        display = shown.display
         try interrupts.check()
         if let failure = source.failure { throw failure }
         switch result {
@@ -135,20 +136,10 @@ struct Restore: AgentCommand {
     }
 }
 
-/// How much of a file has moved, for a display.
-private final class Shown {
-    private(set) var display: ProgressDisplay
-    private let title: String
-    private let whole: UInt64
-
-    init(_ display: ProgressDisplay, _ title: String, of whole: UInt64) {
-        self.display = display
-        self.title = title
-        self.whole = whole
-    }
-
-    func show(_ bytes: UInt64) {
+extension ProgressDisplay {
+    /// Shows how much of a file has moved.
+    fileprivate func show(_ title: String, _ bytes: UInt64, of whole: UInt64) {
         let done = padded(bar(bytes, of: whole, width: 20), to: 20)
-        display.show(["\(title)  [\(done)]  \(size(bytes)) of \(size(whole))"], topic: title)
+        show(["\(title)  [\(done)]  \(size(bytes)) of \(size(whole))"], topic: title)
     }
 }

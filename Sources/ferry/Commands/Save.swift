@@ -37,14 +37,12 @@ struct Save: AgentCommand {
     @Argument(help: "The device.", completion: .device) var device: String
     @Argument(help: "The file, which must not be there yet.", completion: .file())
     var file: String
-    @Option(
-        help: "What becomes of the device: running, stop or reset; by default it goes on as before."
-    )
+    @Option(help: "What becomes of the device; by default it goes on as before.")
     var then: Afterwards?
 
     func run(_ agent: Agent) throws {
         let stream = agent.streamClient()
-        let interrupts = Interrupts(
+        let interrupts = try Interrupts(
             first: { stream.cut() },
             second: "\(device) is left as it is: see 'ferry state \(device)'")
         var saving = try Saving(

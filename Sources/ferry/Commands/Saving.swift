@@ -1,6 +1,7 @@
 import Digests
 import HTTPClient
 import JSON
+import MigrationModel
 import SystemCalls
 import SystemPackage
 
@@ -11,9 +12,9 @@ struct Saving {
     private let file: ImageFile
     private let stream: HTTPClient
     private let interrupts: Interrupts
-    private var display: ProgressDisplay
+    private let display: ProgressDisplay
     private let end = Locked<Result<HTTPResponse, HTTPClientError>?>(nil)
-    private var startedAt = ContinuousClock.now
+    private let startedAt = ContinuousClock.now
     private var stoppedAt: ContinuousClock.Instant?
 
     init(
@@ -40,7 +41,7 @@ struct Saving {
     /// Saves the device; takes it back where that fails.
     mutating func run(then: Afterwards?) throws(Failure) -> Saved {
         defer { display.erase() }
-        var start = ""
+        var start = MigrationState.running
         var hasBegun = false
         do throws(Failure) {
             let host = try agent.get("/v1")
@@ -48,19 +49,20 @@ struct Saving {
             start = try startState(of: device)
             try begin(device, from: start, &hasBegun)
             try finishCopy()
-            let usual: Afterwards = start == "STOP" ? .stop : .running
+            let usual: Afterwards = start == .stop ? .stop : .running
             let after = then ?? usual
+            let way = Way(after, from: start)
             let image = ImageDescription(
                 of: device.value, bytes: file.bytes, sha256: file.sha256, by: host.value,
                 at: "\(agent.endpoint)", leaving: after)
             // Where it only goes back it need not wait for the disk; what cannot be had again does.
             let goesBack = after == usual
-            var failure = goesBack ? leave(for: after, start) : nil
+            var failure = goesBack ? leave(way) : nil
             let standstill = stoppedAt.map { time($0.duration(to: .now).inMicroseconds) }
             display.show(["\(id) writing to the disk"], topic: "disk")
             try file.keep(describedBy: image.json.encoded())
-            if !goesBack { failure = leave(for: after, after == .stop ? "STOP" : "RUNNING") }
-            let isKnown = goesBack && failure == nil && start != "STOP"
+            if !goesBack { failure = leave(way) }
+            let isKnown = goesBack && failure == nil && start != .stop
             return Saved(
                 image: image, standstill: isKnown ? standstill : nil, failure: failure)
         } catch {
@@ -72,26 +74,28 @@ struct Saving {
 
     // MARK: The way in
 
-    private func startState(of device: Answer) throws(Failure) -> String {
-        let state = device["state"]?.text ?? ""
-        guard ["RUNNING", "RUNNING_P2P", "STOP"].contains(state) else {
+    private func startState(of device: Answer) throws(Failure) -> MigrationState {
+        let name = device["state"]?.text ?? ""
+        guard let state = MigrationState(name: name),
+            [.running, .runningP2P, .stop].contains(state)
+        else {
             throw Failure(
-                explanation: "\(id) is in \(state), and is saved from RUNNING, RUNNING_P2P or STOP")
+                explanation: "\(id) is in \(name), and is saved from RUNNING, RUNNING_P2P or STOP")
         }
         return state
     }
 
     private mutating func begin(
-        _ device: Answer, from start: String, _ hasBegun: inout Bool
+        _ device: Answer, from start: MigrationState, _ hasBegun: inout Bool
     ) throws(Failure) {
         let canPreCopy = (device["features"]?.values ?? []).contains("PRE_COPY")
-        let first =
-            start == "STOP" || !canPreCopy
-            ? "STOP_COPY" : start == "RUNNING" ? "PRE_COPY" : "PRE_COPY_P2P"
+        let first: MigrationState =
+            start == .stop || !canPreCopy
+            ? .stopCopy : start == .running ? .preCopy : .preCopyP2P
         try interrupts.check()
-        if first == "STOP_COPY" { stoppedAt = .now }
+        if first == .stopCopy { stoppedAt = .now }
         do throws(Failure) {
-            _ = try agent.move(id, to: first, ifMatch: device.entityTag, progress: { _ in })
+            _ = try agent.move(id, to: first, ifMatch: device.entityTag)
             hasBegun = true
         } catch {
             // A refusal found the device as it is; anything else may have moved it.
@@ -99,30 +103,28 @@ struct Saving {
             throw error
         }
         try startStream()
-        guard first != "STOP_COPY" else { return }
+        guard first != .stopCopy else { return }
         try copyWhileItRuns(first)
         try interrupts.check()
         stoppedAt = .now
         display.show(["\(id) is stopped"], topic: "STOP_COPY")
-        _ = try agent.move(id, to: "STOP_COPY")
+        _ = try agent.move(id, to: .stopCopy)
     }
 
     private func startStream() throws(Failure) {
         let request = HTTPRequest("GET", Agent.path(of: id) + "/data")
-        do throws(Errno) {
-            try Thread(name: "download") { [stream, file, end] in
+        try doing("starting a thread") { [stream, file, end] () throws(Errno) in
+            try Thread(name: "download") {
                 let result = Result { () throws(HTTPClientError) in
                     try stream.download(request, to: file)
                 }
                 end.change { $0 = result }
             }.detach()
-        } catch {
-            throw Failure(doing: "starting a thread", error)
         }
     }
 
     /// Goes on while the initial data is not through, and while what is left becomes less.
-    private mutating func copyWhileItRuns(_ state: String) throws(Failure) {
+    private func copyWhileItRuns(_ state: MigrationState) throws(Failure) {
         var least = UInt64.max
         var lastGain = ContinuousClock.now
         while end.wait(until: .now + .milliseconds(100), for: { $0 }) == nil {
@@ -149,34 +151,29 @@ struct Saving {
         try finishCopy()
     }
 
-    private mutating func show(_ state: String, _ left: UInt64?) {
+    private func show(_ state: MigrationState, _ left: UInt64?) {
         let sent = file.bytes
         let elapsed = max(startedAt.duration(to: .now) / .seconds(1), 0.001)
-        var parts = ["\(id) \(state)"]
+        var parts = ["\(id) \(state.name)"]
         if let left {
             parts.append("[\(padded(bar(sent, of: sent &+ left, width: 20), to: 20))]")
         }
         parts += ["\(size(sent))", "\(size(UInt64(Double(sent) / elapsed)))/s"]
         if let left { parts.append("\(size(left)) left") }
-        display.show([parts.joined(separator: "  ")], topic: state)
+        display.show([parts.joined(separator: "  ")], topic: state.name)
     }
 
     // MARK: The end of the stream
 
     /// Waits for the end of the stream, and compares it with what the agent says.
-    private mutating func finishCopy() throws(Failure) {
-        var result: Result<HTTPResponse, HTTPClientError>?
-        while result == nil {
-            show("STOP_COPY", nil)
-            result = end.wait(until: .now + .milliseconds(100)) { $0 }
-        }
+    private func finishCopy() throws(Failure) {
+        let result = streamEnd()
         try interrupts.check()
         if let failure = file.failure { throw failure }
         let response: HTTPResponse
         switch result {
         case .success(let answered): response = answered
         case .failure(let error): throw brokenOff(error)
-        case nil: return
         }
         _ = try agent.answer(to: response)
         let session = try agent.get(Agent.path(of: id) + "/session")
@@ -196,6 +193,13 @@ struct Saving {
         }
     }
 
+    private func streamEnd() -> Result<HTTPResponse, HTTPClientError> {
+        while true {
+            show(.stopCopy, nil)
+            if let end = end.wait(until: .now + .milliseconds(100), for: { $0 }) { return end }
+        }
+    }
+
     /// Why the stream was cut, by the agent's word if it has one.
     private func brokenOff(_ error: HTTPClientError) -> Failure {
         guard let session = try? agent.get(Agent.path(of: id) + "/session") else {
@@ -208,11 +212,28 @@ struct Saving {
 
     // MARK: The way out
 
+    /// How a device is left.
+    private enum Way {
+        case state(MigrationState)
+        case reset
+
+        init(_ after: Afterwards, from start: MigrationState) {
+            switch after {
+            case .running: self = .state(start == .stop ? .running : start)
+            case .stop: self = .state(.stop)
+            case .reset: self = .reset
+            }
+        }
+    }
+
     /// Takes the device where it is to be, and answers why it is not there.
-    private func leave(for after: Afterwards, _ state: String) -> Failure? {
+    private func leave(_ way: Way) -> Failure? {
         do throws(Failure) {
             _ = try agent.insist(for: .seconds(10)) { () throws(Failure) in
-                try after == .reset ? agent.reset(id) : agent.move(id, to: state)
+                switch way {
+                case .state(let state): try agent.move(id, to: state)
+                case .reset: try agent.reset(id)
+                }
             }
             return nil
         } catch {
@@ -220,15 +241,15 @@ struct Saving {
         }
     }
 
-    private func takenBack(_ failure: Failure, to start: String) -> Failure {
+    private func takenBack(_ failure: Failure, to start: MigrationState) -> Failure {
         var failure = failure
-        if let other = leave(for: .running, start) {
+        if let other = leave(.state(start)) {
             failure.advice = """
-                \(id) could not be taken back to \(start): \(other.explanation)
+                \(id) could not be taken back to \(start.name): \(other.explanation)
                 See 'ferry state \(id)'.
                 """
         } else {
-            failure.explanation += "; \(id) is in \(start) again, and nothing was saved"
+            failure.explanation += "; \(id) is in \(start.name) again, and nothing was saved"
         }
         return failure
     }

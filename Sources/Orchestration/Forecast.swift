@@ -39,18 +39,26 @@ public struct Forecast: Sendable {
         }
         guard let duration else {
             return
-                "\(bytes) bytes to move; how fast is not known: nothing has gone there yet, and no max_bytes_per_second is given"
+                "\(Quantity.bytes(bytes)) to move; how fast is not known: nothing has gone there yet, and no max_bytes_per_second is given"
         }
         let time =
-            "\(bytes) bytes to move, which takes about \(duration.microseconds / 1000) ms"
+            "\(Quantity.bytes(bytes)) to move, which takes about \(Quantity.time(duration))"
         if isPrecopied {
             return
                 "\(time) while the devices run; the downtime is what they dirty in the end, and drivers tell that in PRE_COPY only"
         }
-        let limit = plan.options.downtimeLimit
-        let fits = duration <= limit ? "within" : "beyond"
+        return "\(time), all of it in the stop: \(comparison(of: duration))"
+    }
+
+    private func comparison(of downtime: Duration) -> String {
+        let options = plan.options
+        let limit = Quantity.time(options.downtimeLimit)
+        if downtime <= options.downtimeLimit { return "within the limit of \(limit)" }
+        guard downtime > options.longestDowntime, options.onDowntimeExceeded == .rollback else {
+            return "beyond the limit of \(limit)"
+        }
         return
-            "\(time), all of it in the stop: \(fits) the limit of \(limit.microseconds / 1000) ms"
+            "it would be rolled back after \(Quantity.time(options.longestDowntime)): max_downtime_ms, or on_downtime_exceeded, has to allow more"
     }
 
     private func time(for bytes: UInt64?) -> Duration? {
@@ -64,6 +72,9 @@ extension Migrations {
     ///
     /// Blocks until the other agent answers. Refused as the migration would be.
     public func forecast(_ plan: MigrationPlan) throws(MigrationProblem) -> Forecast {
+        try contents.withLock { contents throws(MigrationProblem) in
+            try contents.checkRoom(for: plan, limits)
+        }
         var (plan, devices) = try inspect(plan)
         let lengths = devices.map { $0.estimateStopCopyLength() }
         var forecast = Forecast(plan: plan, lengths: lengths)

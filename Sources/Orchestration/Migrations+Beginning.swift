@@ -68,17 +68,8 @@ extension Migrations {
     }
 
     private func reserve(_ plan: MigrationPlan) throws(MigrationProblem) {
-        let limit = plan.role == .source ? limits.outgoing : limits.incoming
         try contents.withLock { contents throws(MigrationProblem) in
-            if contents.maintenance.isOn { throw .maintenance(reason: contents.maintenance.reason) }
-            guard contents.migrations[plan.id] == nil, contents.beginning[plan.id] == nil else {
-                throw .exists(plan.id)
-            }
-            let begun = contents.migrations.values.count {
-                $0.plan.role == plan.role && !$0.hasEnded
-            }
-            let beginning = contents.beginning.values.count { $0 == plan.role }
-            if begun + beginning >= limit { throw .tooMany(plan.role, limit: limit) }
+            try contents.checkRoom(for: plan, limits)
             contents.beginning[plan.id] = plan.role
         }
     }
@@ -213,5 +204,19 @@ extension Migrations {
             try? directory.remove(plan.id)
             throw error
         }
+    }
+}
+
+extension Migrations.Contents {
+    /// Whether the agent takes one more.
+    func checkRoom(
+        for plan: MigrationPlan, _ limits: MigrationLimits
+    ) throws(MigrationProblem) {
+        if maintenance.isOn { throw .maintenance(reason: maintenance.reason) }
+        guard migrations[plan.id] == nil, beginning[plan.id] == nil else { throw .exists(plan.id) }
+        let limit = plan.role == .source ? limits.outgoing : limits.incoming
+        let begun = migrations.values.count { $0.plan.role == plan.role && !$0.hasEnded }
+        let taken = begun + beginning.values.count { $0 == plan.role }
+        if taken >= limit { throw .tooMany(plan.role, limit: limit) }
     }
 }

@@ -84,7 +84,11 @@ extension Obstacle.Outlook {
         switch self {
         case .for(let time?): ": converging, about \(Obstacle.whole(time))"
         case .for(nil): ""
-        case .forGood: ": will not converge, as copying for longer does not make it less"
+        case .forGood:
+            """
+            : will not converge, as copying for longer does not make it less; a higher limit or a \
+            switchover on request would end it
+            """
         }
     }
 }

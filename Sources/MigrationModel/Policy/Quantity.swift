@@ -1,7 +1,7 @@
 /// Numbers as people read them.
-enum Quantity {
+public enum Quantity {
     /// `1.2 GB`, `45 MB`, `17 bytes`: decimal units, as links are measured.
-    static func bytes(_ count: UInt64) -> String {
+    public static func bytes(_ count: UInt64) -> String {
         let units = ["kB", "MB", "GB", "TB", "PB", "EB"]
         if count < 1000 { return count == 1 ? "1 byte" : "\(count) bytes" }
         var value = Double(count) / 1000
@@ -15,12 +15,12 @@ enum Quantity {
     }
 
     /// `1.2 GB/s`.
-    static func rate(_ bytesPerSecond: Double) -> String {
+    public static func rate(_ bytesPerSecond: Double) -> String {
         bytes(UInt64(estimate: bytesPerSecond)) + "/s"
     }
 
     /// `45 ms`, `4.2 s`, `3 min`, `5 h`.
-    static func time(_ duration: Duration) -> String {
+    public static func time(_ duration: Duration) -> String {
         let seconds = duration / .seconds(1)
         return switch seconds {
         case ..<0.9995: "\(Int((seconds * 1000).rounded(.up))) ms"

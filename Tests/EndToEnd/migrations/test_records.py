@@ -80,6 +80,9 @@ def test_dry_run(pair: Pair) -> None:
         assert side.migration("m1") is None
         items = side.client.get("/v1/devices").ok()["items"]
         assert all("claimed_by" not in item and item["state"] == "RUNNING" for item in items)
+    slow = pair.request(mode="stop-copy", max_bytes_per_second=1000)
+    verdict = pair.a.post(slow, "?dry_run=true").ok(200)["verdict"]
+    assert "it would be rolled back after 3.0 s" in verdict and "max_downtime_ms" in verdict
     nowhere = pair.request(destination={"url": "http://127.0.0.1:9"})
     pair.a.post(nowhere, "?dry_run=true").problem(502, "peer-unreachable")
     assert pair.a.migration("m1") is None
@@ -218,11 +221,10 @@ def test_maintenance(pair: Pair) -> None:
     begun = pair.a.client.put(target, {"maintenance": True, "reason": "new kernel"}).ok()
     assert begun == pair.a.client.get(target).ok() == {"maintenance": True, "reason": "new kernel"}
     other = {"id": "m2", "devices": [{"source": "a1"}], "destination": request["destination"]}
-    answer = pair.a.post(other)
-    assert (answer.status, answer.json["code"]) == (503, "maintenance")
+    for query in ("", "?dry_run=true"):
+        pair.a.post(other, query).problem(503, "maintenance")
     pair.b.client.put(target, {"maintenance": True}).ok()
-    answer = pair.b.post(destination(pair, "m3"))
-    assert (answer.status, answer.json["code"]) == (503, "maintenance")
+    pair.b.post(destination(pair, "m3")).problem(503, "maintenance")
     pair.a.act("m1", "switchover").ok()
     settle(pair, "m1")
     assert pair.a.migration("m1")["phase"] == "completed"

@@ -157,7 +157,8 @@ struct ConvergenceTests {
         #expect(
             rig.assessment.verdict == """
                 what is left (96 MB) needs 960 ms at 100 MB/s, the limit is 300 ms: will not \
-                converge, as copying for longer does not make it less
+                converge, as copying for longer does not make it less; a higher limit or a \
+                switchover on request would end it
                 """)
     }
 }

@@ -38,7 +38,8 @@ struct DowntimeTests {
         #expect(
             late.verdict == """
                 the arcs of the stop need 350 ms, the limit is 300 ms: will not converge, as copying \
-                for longer does not make it less
+                for longer does not make it less; a higher limit or a switchover on request would \
+                end it
                 """)
     }
 

@@ -131,8 +131,8 @@ extension SourceMachine {
             prepared = .no
             fail(cause)
         case .open, .enter, .reset, .prepare:
-            // What a proxy says of an agent leaves it open whether that has heard of it.
-            if call == .open && problem["code"] == nil && status > 501 { wasOpened = true }
+            // An agent has heard of it; behind a proxy's 502 to 504 one may have.
+            if call == .open && (problem["code"] != nil || status > 501) { wasOpened = true }
             let failures = agenda.failed(step, at: now)
             if !isRetryable || failures >= Tries.some { fail(cause) }
         }

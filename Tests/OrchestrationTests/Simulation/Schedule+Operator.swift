@@ -19,10 +19,18 @@ extension Schedule {
         ask(role, .resolve(action, reason: "the other host is off"))
     }
 
+    /// What is left of a request to open that came after the source's end: claims and no image, until
+    /// somebody gives them up.
+    private var hasOpenedAfterTheEnd: Bool {
+        source.machine?.phase == .completed && destination.machine?.phase == .copying
+            && there.allSatisfy { $0.content == .blank }
+    }
+
     /// What is wrong with an end that an operator had a part in; nil if nothing is.
     var wrongResolution: String? {
         for (role, machine) in [("source", source.machine), ("destination", destination.machine)] {
             guard let machine, !machine.phase.isEnd, !machine.isStuck else { continue }
+            if role == "destination" && hasOpenedAfterTheEnd { continue }
             return "after an operator's word the \(role) is \(machine.phase.rawValue)"
         }
         return nil

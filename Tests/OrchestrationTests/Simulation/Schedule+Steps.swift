@@ -116,7 +116,14 @@ extension Schedule {
     /// A request has come over the network.
     mutating func arrives(_ call: Call, _ epoch: UInt64, _ life: Int) {
         log("the destination is asked to \(call)")
-        guard destination.isUp else { return answer(call, .unreached("nobody listens"), life) }
+        guard destination.isUp else {
+            // What the network has taken may come yet.
+            let mayCome = queue.contains { entry in
+                if case .arrives(call, _, life) = entry.event { true } else { false }
+            }
+            let reason = "nobody listens"
+            return answer(call, mayCome ? .unanswered(reason) : .unreached(reason), life)
+        }
         switch call {
         case .open: open(epoch, life)
         case .enter(let id):

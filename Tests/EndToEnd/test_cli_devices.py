@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from agent import FERRY, Agent
+from agent import FERRY, PATIENCE, Agent
 from commands import FAILED, UNREACHABLE, Terminal, environment, fail, ferry, succeed
 from conftest import Attach, Start
 
@@ -195,3 +195,14 @@ def test_help() -> None:
     assert said.returncode == 0
     for code in ("0", "1", "2", "3", "4", "64", "130"):
         assert re.search(rf"\b{code}\b", said.stdout)
+
+
+@pytest.mark.parametrize("words", [["devices"], ["devices", "--json"], ["migrations"]])
+def test_output_on_a_full_disk(agent: Agent, words: list[str]) -> None:
+    """Who asks for a list and gets none is told that it was not written."""
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run(
+            [FERRY, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE,
+            env=environment(agent))
+    assert done.returncode == FAILED
+    assert done.stderr.startswith("ferry: writing the output failed: ENOSPC")

@@ -128,7 +128,8 @@ extension SourceMachine {
             if phase == .inDoubt { phase = .aborting }
         case .prepare where !isRetryable:
             agenda.ended(step)
-            prepared = .no
+            // Only the agent itself knows that it has not.
+            if problem["code"] != nil { prepared = .no }
             fail(cause)
         case .open, .enter, .reset, .prepare:
             // An agent has heard of it; behind a proxy's 502 to 504 one may have.

@@ -95,10 +95,9 @@ extension SourceMachine {
         let isNeeded = members.contains(where: \.isLost)
         if plan.coordinator == .client { return hold() }
         if agenda.failures(of: .ask(.status)) >= Tries.few {
-            guard isNeeded else {
-                prepared = .no
-                return agenda.want(.write(aborting))
-            }
+            guard members.allSatisfy(\.isSeen) else { return }
+            // It stays unknown: a copy that is lost from here on is asked for again.
+            guard isNeeded else { return agenda.want(.write(aborting)) }
             phase = .inDoubt
         }
         agenda.want(.ask(.status))

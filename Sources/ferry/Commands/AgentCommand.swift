@@ -40,6 +40,7 @@ extension AgentCommand {
         let agent = try options.connect()
         do {
             try run(agent)
+            try finishOutput()
         } catch let failure as Failure {
             if options.json, let problem = failure.problem { printJSON(problem) }
             fflush(nil)
@@ -60,7 +61,7 @@ enum Exit {
     static let unreachable = ExitCode(2)
     /// A migration ended otherwise than completed: the source runs.
     static let givenUp = ExitCode(3)
-    /// A migration is in doubt or held: an operator is needed.
+    /// A migration is in doubt, and the destination is asked on; or it is held, and an operator is needed.
     static let inDoubt = ExitCode(4)
     /// Ctrl-C.
     static let interrupted = ExitCode(130)
@@ -68,7 +69,8 @@ enum Exit {
     /// For `ferry help`.
     static let explanation = """
         Exit codes: 0 it is done; 1 it was refused or failed; 2 the agent cannot be reached; 3 a \
-        migration ended otherwise than completed, and the source runs; 4 a migration is in doubt or \
-        held, and an operator is needed; 64 the command line is wrong; 130 it was interrupted.
+        migration ended otherwise than completed, as one that Ctrl-C has cancelled, and the source \
+        runs; 4 a migration is in doubt, or held for an operator; 64 the command line is wrong; 130 \
+        it was interrupted.
         """
 }

@@ -75,7 +75,7 @@ struct Migrate: AgentCommand {
         } catch {
             var failure = error
             failure.advice =
-                "\(report.id) was \(report.phase); the agent goes on with it when it runs."
+                "\(report.id) was \(report.phase) when the agent last told of it: see 'ferry migrations'."
             throw failure
         }
     }
@@ -98,8 +98,8 @@ extension MigrationReport {
         case "completed": return
         case "in-doubt", "holding":
             throw Failure(
-                explanation: "\(id) is \(phase): an operator is needed", exit: Exit.inDoubt,
-                advice: "See 'ferry help resolve'.")
+                explanation: "\(id) is \(phase): \(migration["verdict"]?.text ?? "")",
+                exit: Exit.inDoubt, advice: "See 'ferry help resolve'.")
         default:
             throw Failure(
                 explanation: "\(id) was not completed: its devices stay here", exit: Exit.givenUp)

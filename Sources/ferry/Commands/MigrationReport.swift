@@ -35,10 +35,12 @@ struct MigrationReport {
         if let rate = estimate?["dirty_bytes_per_second"]?.unsigned {
             outlook.append("dirty \(trend.text) \(size(rate))/s")
         }
-        if let downtime = estimate?["downtime_ms"]?.unsigned {
+        let verdict = migration["verdict"]?.text ?? ""
+        // As long as the initial data is on its way a stop is not near.
+        if let downtime = estimate?["downtime_ms"]?.unsigned, !verdict.hasPrefix("copying") {
             outlook.append("downtime about \(time(downtime * 1000))")
         }
-        if let verdict = migration["verdict"]?.text { outlook.append(verdict) }
+        if !verdict.isEmpty { outlook.append(verdict) }
         return [amounts.joined(separator: "  "), outlook.joined(separator: "  ")]
     }
 
@@ -49,9 +51,16 @@ struct MigrationReport {
             let bytes = device["image"]?["bytes"] ?? device["progress"]?["bytes"]
             let pair = "\(device["source"]?.text ?? "?") -> \(device["destination"]?.text ?? "?")"
             let amount = bytes?.unsigned.map { "  \(size($0))" } ?? ""
-            say("  \(pair)  \(device["state"]?.text ?? "")\(amount)")
+            let states = [device["state"], device["destination_state"]].compactMap { $0?.text }
+            say("  \(pair)  \(states.joined(separator: " -> "))\(amount)")
         }
-        if !isOver, let verdict = migration["verdict"]?.text { say("  \(verdict)") }
+        if let verdict = migration["verdict"]?.text { say("  \(verdict)") }
+        for barrier in migration["barriers"]?.values ?? [] {
+            let isReached = barrier["reached_at"] != nil && barrier["released_at"] == nil
+            if isReached, !isOver, let name = barrier["name"]?.text {
+                say("  ferry release \(id) \(name)")
+            }
+        }
         if phase != "completed" { printConditions() }
         if let failure = migration["failure"] { printFailure(failure) }
         if let downtime = migration["downtime"] { printDowntime(downtime) }
@@ -75,15 +84,15 @@ struct MigrationReport {
     private func printDowntime(_ downtime: JSONValue) {
         guard let total = downtime["total_us"]?.unsigned else { return }
         say("  downtime \(time(total))")
-        let parts = ["quiesce", "stop", "drain", "prepare", "decide", "run"].compactMap { name in
-            downtime["\(name)_us"]?.unsigned.map { (name, $0) }
-        }
+        let parts = [
+            "quiesce", "stop", "drain", "prepare", "decide", "run", "roll_back",
+        ].compactMap { name in downtime["\(name)_us"]?.unsigned.map { (name, $0) } }
         let longest = parts.map { time($0.1).count }.max() ?? 0
         for (name, part) in parts {
             let picture = bar(part, of: total, width: Self.partsWidth, "#")
             let blanks = String(repeating: " ", count: longest - time(part).count)
             say(
-                "    \(padded(name, to: 8)) \(blanks)\(time(part))"
+                "    \(padded(name, to: 9)) \(blanks)\(time(part))"
                     + (picture.isEmpty ? "" : "  \(picture)"))
         }
     }

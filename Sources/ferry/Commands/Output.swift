@@ -1,3 +1,4 @@
+import Glibc
 import SystemCalls
 import SystemPackage
 
@@ -9,6 +10,15 @@ func complain(_ text: String) {
 /// Says something on standard output.
 func say(_ text: String) {
     print(printable(text))
+}
+
+/// Has everything that was printed written; a reader that has gone is no failure.
+///
+/// `ENOSPC`, `EIO`: what was printed is not all there.
+func finishOutput() throws(Failure) {
+    if fflush(nil) == 0 { return }
+    let error = Errno(rawValue: errno)
+    if error != .brokenPipe { throw Failure(doing: "writing the output", error) }
 }
 
 /// A text of an agent's, fit for a terminal: nothing in it moves the cursor or turns the line around.
@@ -70,15 +80,10 @@ func size(_ bytes: UInt64) -> String {
 }
 
 /// `840 us`, `32.5 ms`, `4.2 s`.
-func time(_ microseconds: UInt64) -> String {
+func time(_ microseconds: some BinaryInteger) -> String {
     switch microseconds {
     case ..<1000: "\(microseconds) us"
     case ..<1_000_000: "\(microseconds / 1000).\(microseconds / 100 % 10) ms"
     default: "\(microseconds / 1_000_000).\(microseconds / 100_000 % 10) s"
     }
-}
-
-extension Duration {
-    /// In whole microseconds.
-    var inMicroseconds: UInt64 { UInt64(max(self / .microseconds(1), 0)) }
 }

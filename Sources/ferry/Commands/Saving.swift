@@ -48,7 +48,7 @@ struct Saving {
             let device = try agent.device(id)
             start = try startState(of: device)
             try begin(device, from: start, &hasBegun)
-            try finishCopy()
+            try finishCopy(in: .stopCopy)
             let usual: Afterwards = start == .stop ? .stop : .running
             let after = then ?? usual
             let way = Way(after, from: start)
@@ -58,7 +58,7 @@ struct Saving {
             // Where it only goes back it need not wait for the disk; what cannot be had again does.
             let goesBack = after == usual
             var failure = goesBack ? leave(way) : nil
-            let standstill = stoppedAt.map { time($0.duration(to: .now).inMicroseconds) }
+            let standstill = stoppedAt.map { time($0.duration(to: .now).microseconds) }
             display.show(["\(id) writing to the disk"], topic: "disk")
             try file.keep(describedBy: image.json.encoded())
             if !goesBack { failure = leave(way) }
@@ -148,7 +148,7 @@ struct Saving {
             if isInitialDone && (left == 0 || lastGain.duration(to: .now) > .seconds(2)) { return }
         }
         // The stream has ended, which it does not do by itself in this state.
-        try finishCopy()
+        try finishCopy(in: state)
     }
 
     private func show(_ state: MigrationState, _ left: UInt64?) {
@@ -166,8 +166,8 @@ struct Saving {
     // MARK: The end of the stream
 
     /// Waits for the end of the stream, and compares it with what the agent says.
-    private func finishCopy() throws(Failure) {
-        let result = streamEnd()
+    private func finishCopy(in state: MigrationState) throws(Failure) {
+        let result = streamEnd(in: state)
         try interrupts.check()
         if let failure = file.failure { throw failure }
         let response: HTTPResponse
@@ -193,9 +193,9 @@ struct Saving {
         }
     }
 
-    private func streamEnd() -> Result<HTTPResponse, HTTPClientError> {
+    private func streamEnd(in state: MigrationState) -> Result<HTTPResponse, HTTPClientError> {
         while true {
-            show(.stopCopy, nil)
+            show(state, nil)
             if let end = end.wait(until: .now + .milliseconds(100), for: { $0 }) { return end }
         }
     }

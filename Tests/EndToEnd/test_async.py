@@ -145,8 +145,9 @@ def test_states_are_read_meanwhile(attach: Attach) -> None:
     """A slow arc holds up nobody who only asks."""
     device = attach(arc_latency_us=2_000_000)
     device.put("RUNNING_P2P", ASYNC).ok(202)
-    asked = 0
+    seen = []
     while "transition" in (status := device.status):
-        assert status["state"] == "RUNNING"
-        asked += 1
-    assert asked > 20, "it was asked all the while"
+        seen.append(status["state"])
+    # Between the driver's answer and the end of the transition the state is the new one already.
+    assert seen[:20] == ["RUNNING"] * 20, "it was asked all the while"
+    assert set(seen) <= {"RUNNING", "RUNNING_P2P"}
